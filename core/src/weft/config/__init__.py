@@ -1,0 +1,1 @@
+"""``weft.yaml``: its models, loading, secrets, schema and template."""

@@ -1,0 +1,1 @@
+"""Mapping documents: how an object of a system and a canonical entity correspond."""

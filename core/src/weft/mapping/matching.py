@@ -1,0 +1,96 @@
+"""Recognising a record by its values: in two lists of records, or by asking a system."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from weft.mapping.casts import Unfit
+from weft.mapping.expression import ExpressionError
+from weft.mapping.spec import FieldSpec
+from weft.mapping.tables import Tables
+from weft.mapping.writing import LEFT_OUT, Put, Task
+from weft.model.values import ABSENT, Fields, Ref
+from weft.records import Condition
+
+_PHONES = re.compile(r"(?:^|[._])(?:phone|mobile|fax|telephone)\d*$")
+_NOT_DIGITS = re.compile(r"\D+")
+
+
+def match_values(
+    fields: Mapping[str, Any], rules: Sequence[Sequence[str]]
+) -> tuple[tuple[str, ...] | None, ...]:
+    """For each rule the values of its fields, normalised; None when one is EMPTY or ABSENT."""
+    return tuple(_match(fields, rule) for rule in rules)
+
+
+def _match(fields: Mapping[str, Any], rule: Sequence[str]) -> tuple[str, ...] | None:
+    found = []
+    for name in rule:
+        text = match_value(name, fields.get(name))
+        if not text:
+            return None
+        found.append(text)
+    return tuple(found)
+
+
+def match_value(name: str, value: Any) -> str:
+    """A value as it is matched: case, width of letters and blanks do not count; of telephone
+    numbers only the digits do, with ``00`` in front read as ``+``. '' for EMPTY."""
+    if value is None:
+        return ""
+    if isinstance(value, Ref):
+        return str(value)
+    if isinstance(value, str):
+        if _PHONES.search(name):
+            return _NOT_DIGITS.sub("", value).removeprefix("00")
+        return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f") if value else "0"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+def conditions(
+    rule: Sequence[str],
+    fields: Fields,
+    specs: Sequence[FieldSpec],
+    puts: Mapping[str, Put],
+    tables: Tables,
+) -> tuple[Condition, ...] | None:
+    """A match rule as native conditions for these canonical values.
+
+    None when the rule cannot be asked for: a value is EMPTY, a field is not a plain field of the
+    main object, or is a telephone number, which every system formats in its own way.
+    """
+    found: list[Condition] = []
+    task = Task(dict(fields), fields, tables, create=False)
+    for name in rule:
+        value = fields.get(name)
+        if value is None or _PHONES.search(name):
+            return None
+        asked = None
+        for spec in specs:
+            askable = spec.readable and spec.part is None and spec.in_ is None and not spec.map.cut
+            if spec.canonical != name or not askable or spec.label not in puts:
+                continue
+            try:
+                native = puts[spec.label](value, task)
+            except (Unfit, ExpressionError):
+                continue
+            if native is not None and native is not LEFT_OUT and native is not ABSENT:
+                asked = Condition(spec.native, "eq", native)
+                break
+        if asked is None:
+            return None
+        found.append(asked)
+    return tuple(found) or None

@@ -1,0 +1,1 @@
+"""The canonical model: what entities look like between two systems."""

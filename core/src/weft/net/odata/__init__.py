@@ -1,0 +1,1 @@
+"""OData for connectors. Import from the modules: `client`, `query`, `literals`, `batch`, `metadata`."""

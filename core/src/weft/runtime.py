@@ -1,0 +1,233 @@
+"""The Runtime owns everything that lives as long as a process: plugins, state, sessions, caches.
+
+There are no globals; whoever needs something is handed the runtime.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from weft.config.secrets import resolve
+from weft.errors import ConfigError
+from weft.mapping.compile import CompiledMapping, compile_mapping
+from weft.mapping.loading import overlay
+from weft.model.catalogue import Catalogue
+from weft.net.secrets import Redactor
+from weft.plugins import Plugins
+from weft.records import Context, Side
+from weft.sync.references import ReferenceTables
+
+if TYPE_CHECKING:
+    from weft.config.loading import Config
+    from weft.config.models import FlowConfig
+    from weft.state.store import State
+
+
+class SystemClock:
+    """The time, in UTC. Tests hand in a clock of their own."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Connection:
+    """An open session and what was learnt through it."""
+
+    settings: Any
+    session: Any
+    companies: dict[str, str]
+
+
+@dataclass
+class Runtime:
+    """Use as an async context manager; sessions are opened when first needed and closed at the end."""
+
+    config: Config
+    state: State
+    plugins: Plugins
+    clock: Any = field(default_factory=SystemClock)
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("weft"))
+    redactor: Redactor = field(default_factory=Redactor)
+    """Knows every secret in use, and masks it in logs and error texts."""
+
+    def __post_init__(self) -> None:
+        self.catalogue = Catalogue.of(self.plugins, self.config)
+        self._stack = AsyncExitStack()
+        self._open: dict[str, _Connection] = {}
+        self._mappings: dict[tuple[str, str], dict[str, CompiledMapping]] = {}
+        self._tables: dict[tuple[str, str], ReferenceTables] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.clear()
+        await self._stack.aclose()
+
+    # -- configuration -----------------------------------------------------------------------------
+
+    def kind(self, connection: str) -> str:
+        """The connector kind of a connection; its plugin is loaded by then.
+
+        :raises ConfigError: no such connection, or its plugin is missing or broken.
+        """
+        kind = self.config.connection(connection).kind
+        self.plugins.connector(kind)
+        return kind
+
+    def settings(self, connection: str) -> Any:
+        """The connection's settings, validated by its connector's model, secrets resolved."""
+        if connection in self._open:
+            return self._open[connection].settings
+        connector = self.plugins.connector(self.kind(connection))
+        return resolve(self.config, connection, connector.settings, redactor=self.redactor)
+
+    def mappings(self, connection: str, entity: str) -> dict[str, CompiledMapping]:
+        """Every variant of an entity's mapping for a connection, packaged and overlaid, compiled once."""
+        found = self._mappings.get((connection, entity))
+        if found is None:
+            kind = self.kind(connection)
+            entity_type = self.catalogue.get(entity)
+            packaged = self.plugins.call(
+                kind, "weft_mappings", kind=kind, settings=self.settings(connection), entity=entity
+            )
+            documents = overlay(packaged or [], self.config, connection, entity)
+            found = {
+                document.variant: compile_mapping(
+                    document,
+                    entity_type,
+                    kind=kind,
+                    entities=self.catalogue.types,
+                    ref_object=lambda name: self.object_of(connection, name),
+                )
+                for document in documents
+            }
+            self._mappings[connection, entity] = found
+        return found
+
+    def object_of(self, connection: str, entity: str) -> str | None:
+        """The object in which a connection keeps an entity: that of its first variant."""
+        kind = self.kind(connection)
+        packaged = self.plugins.call(
+            kind, "weft_mappings", kind=kind, settings=self.settings(connection), entity=entity
+        )
+        documents = overlay(packaged or [], self.config, connection, entity)
+        return documents[0].object.read if documents else None
+
+    # -- live --------------------------------------------------------------------------------------
+
+    def context(
+        self,
+        connection: str,
+        *,
+        flow: str = "",
+        run: str = "",
+        entity: str = "",
+        company: str = "",
+        side: Side | None = None,
+    ) -> Context:
+        """The context of one call to a connector."""
+        return Context(
+            kind=self.kind(connection),
+            connection=connection,
+            settings=self.settings(connection),
+            clock=self.clock,
+            log=self.log.getChild(connection),
+            run=run,
+            flow=flow,
+            entity=self.catalogue.get(entity) if entity else None,
+            company=company,
+            side=side,
+            lookup=self.tables(connection, company),
+        )
+
+    async def session(self, connection: str) -> Any:
+        """The open session of a connection.
+
+        :raises AuthError, EndpointDown: from the connector, naming the connection.
+        """
+        return (await self._connect(connection)).session
+
+    async def _connect(self, connection: str) -> _Connection:
+        found = self._open.get(connection)
+        if found is None:
+            kind = self.kind(connection)
+            settings = self.settings(connection)
+            context = Context(
+                kind=kind,
+                connection=connection,
+                settings=settings,
+                clock=self.clock,
+                log=self.log.getChild(connection),
+            )
+            opening = self.plugins.call(kind, "weft_open", ctx=context)
+            session = await self._stack.enter_async_context(opening)
+            found = self._open[connection] = _Connection(settings, session, {})
+            if self.plugins.has(kind, "weft_companies"):
+                found.companies = await self.plugins.call(kind, "weft_companies", ctx=context, session=session)
+        return found
+
+    async def companies(self, connection: str, flow: FlowConfig, side: Side) -> tuple[str, ...]:
+        """The keys of the companies a flow works with on a connection, ('',) where there are none.
+
+        Named by the flow's ``company`` rules on the right side, by the connection's own ``company``
+        or ``companies`` setting otherwise.
+
+        :raises ConfigError: a company that the credentials cannot see; what can be seen is listed.
+        """
+        connector = self.plugins.connector(self.kind(connection))
+        if not connector.companies:
+            return ("",)
+        named: list[str] = []
+        if side == "right" and flow.company is not None:
+            targets = [t.company for t in flow.company.targets() if t.connection in (None, connection)]
+            named = list(dict.fromkeys(targets))
+        if not named:
+            settings = self.settings(connection)
+            single = getattr(settings, "company", None)
+            named = list(getattr(settings, "companies", None) or ([single] if single else []))
+        if not named:
+            seen = (await self._connect(connection)).companies
+            if len(seen) == 1:
+                return tuple(seen)
+            raise ConfigError(
+                f"connection {connection!r} has several companies ({_listed(seen)}); say which one under "
+                f"connections.{connection}.company or in the flow's company rule"
+            )
+        return tuple([await self.company(connection, name) for name in named])
+
+    async def company(self, connection: str, name: str) -> str:
+        """The key of the company with this key or display name."""
+        connector = self.plugins.connector(self.kind(connection))
+        if not connector.companies:
+            return ""
+        seen = (await self._connect(connection)).companies
+        if name in seen:
+            return name
+        for key, title in seen.items():
+            if title.casefold() == name.casefold():
+                return key
+        raise ConfigError(
+            f"connection {connection!r}: there is no company {name!r}, or its user may not see it; "
+            f"it sees: {_listed(seen) or 'none'}"
+        )
+
+    def tables(self, connection: str, company: str) -> ReferenceTables:
+        """Reference data of a connection and company, loaded on demand and kept for the process."""
+        found = self._tables.get((connection, company))
+        if found is None:
+            found = self._tables[connection, company] = ReferenceTables(self, connection, company)
+        return found
+
+
+def _listed(companies: Mapping[str, str]) -> str:
+    return ", ".join(sorted(title or key for key, title in companies.items()))

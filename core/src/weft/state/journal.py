@@ -1,0 +1,187 @@
+"""The journal: every outcome with its reason, append-only, hash-chained within a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, insert, or_, select, update
+
+from weft.errors import StateError
+from weft.state import sql
+from weft.state.tables import journal as table
+from weft.state.tables import runs
+from weft.state.types import dump, load, time_text
+
+
+@dataclass(slots=True)
+class Entry:
+    """One outcome. ``fields`` says per field what moved: ``{"name": {"from": …, "to": …, "base": …,
+    "rule": "owner"}}`` in canonical values (leave out what is ABSENT); ``error`` is
+    :class:`weft.records.Error` as a dict. The last five are given by the journal."""
+
+    at: datetime
+    flow: str
+    entity: str
+    op: str
+    outcome: str
+    reason: str = ""
+    side: str = ""
+    link_id: int | None = None
+    left_key: str | None = None
+    right_key: str | None = None
+    fields: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    request_id: str | None = None
+    run_id: str = ""
+    seq: int = 0
+    id: int = 0
+    prev_hash: str = ""
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """The result of walking a run's chain; ``bad_seq`` is the first row that does not fit."""
+
+    run_id: str
+    ok: bool
+    rows: int
+    bad_seq: int | None = None
+    problem: str = ""
+
+
+_NAMES = tuple(f.name for f in fields(Entry))
+_COLUMNS = [table.c[name] for name in _NAMES]
+_HASHED = ("run_id", "seq", "at", "flow", "entity", "link_id", "left_key", "right_key", "side", "op",
+           "outcome", "reason", "fields", "error", "request_id")  # fmt: skip
+
+
+def _digest(previous: str, row: dict[str, Any]) -> str:
+    """SHA-256 over the previous hash and the row as JSON with sorted names (``fields`` and ``error``
+    as the stored text, ``at`` as microsecond text)."""
+    body = {name: row[name] for name in _HASHED}
+    body["at"] = time_text(row["at"])
+    return hashlib.sha256(previous.encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+class Journal:
+    """Reached as ``tx.journal``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def append_many(self, run_id: str, entries: Sequence[Entry]) -> None:
+        """Append to a run that was started; fills ``seq`` and the hashes of the entries."""
+        if not entries:
+            return
+        # The run's row holds the end of its chain; locking it keeps two writers from forking the chain.
+        query = select(runs.c.journal_rows, runs.c.journal_tip).where(runs.c.id == run_id).with_for_update()
+        tip = self._db.execute(query).one_or_none()
+        if tip is None:
+            raise StateError(f"run {run_id} is not in the state: start it before writing its journal")
+        seq, previous = tip
+        rows = []
+        for entry in entries:
+            seq += 1
+            row = {name: getattr(entry, name) for name in _NAMES if name != "id"}
+            row.update(
+                run_id=run_id,
+                seq=seq,
+                fields=None if entry.fields is None else dump(entry.fields),
+                error=None if entry.error is None else dump(entry.error),
+                prev_hash=previous,
+            )
+            row["hash"] = _digest(previous, row)
+            entry.run_id, entry.seq, entry.prev_hash, entry.hash = run_id, seq, previous, row["hash"]
+            previous = row["hash"]
+            rows.append(row)
+        self._db.execute(insert(table), rows)
+        self._db.execute(update(runs).where(runs.c.id == run_id).values(journal_rows=seq, journal_tip=previous))
+
+    def page(
+        self,
+        *,
+        before_id: int | None = None,
+        after_id: int | None = None,
+        limit: int = 200,
+        run_id: str | None = None,
+        flow: str | None = None,
+        entity: str | None = None,
+        link_id: int | None = None,
+        key: str | None = None,
+        op: str | None = None,
+        outcome: str | Sequence[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Entry]:
+        """Entries, newest first; ``before_id`` continues. With ``after_id`` (0 for the start): oldest
+        first from there. ``key`` is looked for on both sides, exactly."""
+        query = select(*_COLUMNS)
+        for column, value in (
+            (table.c.run_id, run_id),
+            (table.c.flow, flow),
+            (table.c.entity, entity),
+            (table.c.link_id, link_id),
+            (table.c.op, op),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if outcome is not None:
+            query = query.where(table.c.outcome.in_([outcome] if isinstance(outcome, str) else list(outcome)))
+        if key is not None:
+            query = query.where(or_(table.c.left_key == key, table.c.right_key == key))
+        if since is not None:
+            query = query.where(table.c.at >= since)
+        if until is not None:
+            query = query.where(table.c.at < until)
+        if before_id is not None:
+            query = query.where(table.c.id < before_id)
+        if after_id is not None:
+            query = query.where(table.c.id > after_id).order_by(table.c.id)
+        else:
+            query = query.order_by(table.c.id.desc())
+        return [self._entry(row) for row in self._db.execute(query.limit(limit))]
+
+    @staticmethod
+    def _entry(row: Any) -> Entry:
+        entry = Entry(*row)
+        entry.fields = None if row.fields is None else load(row.fields)
+        entry.error = None if row.error is None else load(row.error)
+        return entry
+
+    def verify_chain(self, run_id: str) -> ChainCheck:
+        """Walk a run's entries and tell whether any was changed, removed, added or cut off."""
+        tip = self._db.execute(select(runs.c.journal_rows, runs.c.journal_tip).where(runs.c.id == run_id)).one_or_none()
+        if tip is None:
+            raise StateError(f"run {run_id} is not in the state")
+        previous, expected = "", 0
+        columns = [table.c[n] for n in (*_HASHED, "prev_hash", "hash")]
+        query = select(*columns).where(table.c.run_id == run_id).order_by(table.c.seq)
+        for found in self._db.execute(query.execution_options(yield_per=1000)):
+            row = found._asdict()
+            expected += 1
+            if row["seq"] != expected:
+                return ChainCheck(run_id, False, expected - 1, expected, "the row is missing")
+            if row["prev_hash"] != previous:
+                return ChainCheck(run_id, False, expected, expected, "it does not follow the row before it")
+            if row["hash"] != _digest(previous, row):
+                return ChainCheck(run_id, False, expected, expected, "its content was changed")
+            previous = row["hash"]
+        if (expected, previous) != tuple(tip):
+            problem = f"the journal ends at row {expected}, the run wrote {tip[0]}"
+            return ChainCheck(run_id, False, expected, expected + 1, problem)
+        return ChainCheck(run_id, True, expected)
+
+    def last_for(self, link_ids: Sequence[int]) -> dict[int, Entry]:
+        """The newest entry of each link that has one."""
+        found: dict[int, Entry] = {}
+        for batch in sql.chunks(link_ids):
+            query = select(*_COLUMNS).where(sql.among_ids(self._db, table.c.link_id, batch))
+            for row in self._db.execute(query.order_by(table.c.id)):
+                found[row.link_id] = self._entry(row)
+        return found

@@ -1,0 +1,95 @@
+"""Runs: one execution of a flow and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from weft.state.tables import runs as table
+
+
+@dataclass(slots=True)
+class Run:
+    """``state``: ``running`` until finished, then ``done``, ``issues``, ``failed`` or ``stopped``.
+    ``journal_rows`` and ``journal_tip`` are kept by the journal."""
+
+    id: str
+    flow: str
+    mode: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    state: str = "running"
+    counts: dict[str, Any] | None = None
+    plan: Any = None
+    journal_rows: int = 0
+    journal_tip: str = ""
+
+
+_NAMES = tuple(f.name for f in fields(Run))
+_COLUMNS = [table.c[name] for name in _NAMES]
+
+
+class Runs:
+    """Reached as ``tx.runs``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def start(self, run: Run) -> None:
+        self._db.execute(insert(table), {n: getattr(run, n) for n in _NAMES})
+
+    def progress(self, id: str, counts: dict[str, Any]) -> None:
+        """Store the counts so far."""
+        self._db.execute(update(table).where(table.c.id == id).values(counts=counts))
+
+    def finish(self, id: str, state: str, at: datetime, counts: dict[str, Any] | None = None, plan: Any = None) -> None:
+        changed: dict[str, Any] = {"state": state, "finished_at": at}
+        if counts is not None:
+            changed["counts"] = counts
+        if plan is not None:
+            changed["plan"] = plan
+        self._db.execute(update(table).where(table.c.id == id).values(changed))
+
+    def get(self, id: str) -> Run | None:
+        row = self._db.execute(select(*_COLUMNS).where(table.c.id == id)).one_or_none()
+        return None if row is None else Run(*row)
+
+    def page(
+        self,
+        *,
+        before: tuple[datetime, str] | None = None,
+        limit: int = 50,
+        flow: str | None = None,
+        state: str | Sequence[str] | None = None,
+        mode: str | None = None,
+    ) -> list[Run]:
+        """Runs, newest first; ``before`` = (started_at, id) of the last one seen continues."""
+        query = select(*_COLUMNS)
+        if flow is not None:
+            query = query.where(table.c.flow == flow)
+        if mode is not None:
+            query = query.where(table.c.mode == mode)
+        if state is not None:
+            query = query.where(table.c.state.in_([state] if isinstance(state, str) else list(state)))
+        if before is not None:
+            at, id = before
+            query = query.where(or_(table.c.started_at < at, and_(table.c.started_at == at, table.c.id < id)))
+        query = query.order_by(table.c.started_at.desc(), table.c.id.desc()).limit(limit)
+        return [Run(*row) for row in self._db.execute(query)]
+
+    def latest(self) -> dict[str, Run]:
+        """The newest run of each flow."""
+        newest = select(table.c.flow, func.max(table.c.started_at).label("at")).group_by(table.c.flow).subquery()
+        query = select(*_COLUMNS).join(newest, and_(table.c.flow == newest.c.flow, table.c.started_at == newest.c.at))
+        return {row.flow: Run(*row) for row in self._db.execute(query.order_by(table.c.id))}
+
+    def running(self, flow: str | None = None) -> list[Run]:
+        """Runs that were started and not finished; after a crash also those nobody works on."""
+        query = select(*_COLUMNS).where(table.c.state == "running")
+        if flow is not None:
+            query = query.where(table.c.flow == flow)
+        return [Run(*row) for row in self._db.execute(query.order_by(table.c.started_at, table.c.id))]

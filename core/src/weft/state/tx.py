@@ -1,0 +1,56 @@
+"""One transaction and the nouns it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from weft.state.aliases import Aliases
+from weft.state.cursors import Cursors
+from weft.state.guards import Guards
+from weft.state.hints import Hints
+from weft.state.intents import Intents
+from weft.state.issues import Issues
+from weft.state.journal import Journal
+from weft.state.leases import Leases
+from weft.state.links import Links
+from weft.state.quarantine import Quarantine
+from weft.state.runs import Runs
+
+
+class Tx:
+    """A transaction of :class:`weft.state.store.State`; use it in the thread that got it.
+
+    Everything done through it is committed together when the function given to
+    :meth:`~weft.state.store.State.write` returns, and undone when it raises.
+    """
+
+    __slots__ = (
+        "aliases",
+        "connection",
+        "cursors",
+        "guards",
+        "hints",
+        "intents",
+        "issues",
+        "journal",
+        "leases",
+        "links",
+        "quarantine",
+        "runs",
+    )
+
+    def __init__(self, connection: Connection, take_link_ids: Callable[[Connection, int], Sequence[int]]) -> None:
+        self.connection = connection
+        self.links = Links(connection, take_link_ids)
+        self.aliases = Aliases(connection)
+        self.intents = Intents(connection)
+        self.journal = Journal(connection)
+        self.issues = Issues(connection)
+        self.cursors = Cursors(connection)
+        self.runs = Runs(connection)
+        self.hints = Hints(connection)
+        self.guards = Guards(connection)
+        self.quarantine = Quarantine(connection)
+        self.leases = Leases(connection)

@@ -1,0 +1,335 @@
+"""Deletes and moves: absence only makes a delete suspected; asked by key, a system says what happened.
+
+``gone`` meets the delete policy, ``moved`` takes the link along, ``invisible`` is an issue (rights were
+lost). A record changed on one side and deleted on the other is always a question.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from weft.records import Hint, Moved, Side, Target
+from weft.state.aliases import Alias
+from weft.state.links import Link
+from weft.sync.capture import fetch
+from weft.sync.deliver import Delivery, deliver
+from weft.sync.guards import allow
+from weft.sync.identify import Identified, key_of
+from weft.sync.settle import Settlement
+from weft.sync.work import Base, Half, Work, other
+
+if TYPE_CHECKING:
+    from weft.state.tx import Tx
+    from weft.sync.run import Run
+
+CHOICES = ["delete", "recreate", "unlink"]
+
+
+def other_side_missing(run: Run, work: Work, identified: Identified, settlement: Settlement) -> None:
+    """The origin's record is there, its counterpart could not be read."""
+    link = work.link
+    if link is None:
+        return
+    side = other(work.origin)
+    why = work.half(side).gone
+    if why == "moved":
+        for moved_link, moved_side, moved in identified.moved:
+            if moved_link is link:
+                follow(run, link, moved_side, moved, settlement)
+        return
+    connection = work.pair.connection_of(side)
+    if why == "invisible":
+        settlement.issue(
+            work,
+            "invisible",
+            f"the record {key_of(link, side)} on {connection} exists but cannot be "
+            "read: the user's rights have changed; nothing is deleted for that",
+            code="invisible",
+        )
+        settlement.journal(work, "read", "invisible", side=side)
+        return
+    _note_gone(link, side, settlement)
+    policy = policy_of(run, work)
+    if policy == "ignore":
+        settlement.journal(work, "delete", "ignored", f"deleted on {connection}; the flow ignores deletes", side=side)
+        return
+    settlement.issue(
+        work,
+        "delete",
+        f"deleted on {connection}, but still there on "
+        f"{work.pair.connection_of(work.origin)}; decide: delete it too, recreate it, or unlink",
+        code="gone",
+        choices=list(CHOICES),
+    )
+    settlement.journal(work, "delete", "asked", side=side)
+
+
+def follow(run: Run, link: Link, side: Side, moved: Moved, settlement: Settlement) -> None:
+    """A record lives on elsewhere: the link goes along where the flow maps that object, else it ends."""
+    end = run.flow.end(side, link.left_connection if side == "left" else link.right_connection)
+    now = run.now
+    settlement.aliases.append(
+        Alias(
+            run.flow.entity.name,
+            end.connection,
+            link.left_company if side == "left" else link.right_company,
+            link.left_object if side == "left" else link.right_object,
+            moved.key,
+            link.id,
+            moved.reason,
+            now,
+        )
+    )
+    variant = next((name for name, c in end.mappings.items() if c.mapping.object.read == moved.to_object), None)
+    if variant is None:
+        _note_gone(link, side, settlement)
+        reason = f"{moved.reason or 'moved'} to {moved.to_object}({moved.to_key})"
+        settlement.journal(None, "move", "moved", reason, side=side, left=link.left_key, right=link.right_key)
+        return
+    if side == "left":
+        link.left_object, link.left_key, link.left_variant = moved.to_object, moved.to_key, variant
+        link.left_company, link.left_print = moved.to_company or link.left_company, None
+    else:
+        link.right_object, link.right_key, link.right_variant = moved.to_object, moved.to_key, variant
+        link.right_company, link.right_print = moved.to_company or link.right_company, None
+    settlement.links[link.id] = link
+    settlement.hints.append((end.connection, Hint(moved.to_object, moved.to_key, moved.to_company)))
+    settlement.journal(None, "move", "moved", moved.reason, side=side, left=link.left_key, right=link.right_key)
+
+
+def rerouted(run: Run, work: Work, target: Target, settlement: Settlement) -> None:
+    """The company rule now names another place than the one the link is pinned to."""
+    link = work.link
+    if link is None:
+        return
+    pinned = f"{link.right_connection}/{link.right_company}"
+    settlement.issue(
+        work,
+        "review",
+        f"the company rule now says {target.connection}/{target.company}, the record is linked to "
+        f"{pinned}; weft does not make a second one: unlink it to let it move, or change it back",
+        code="rerouted",
+        choices=["unlink"],
+    )
+    settlement.journal(work, "route", "review", "the company rule changed its mind", side="right")
+
+
+def policy_of(run: Run, work: Work) -> str:
+    """The delete policy in force for a pair."""
+    configured = run.flow.config.deletes
+    mapped = work.pair.left.mapping.deletes or work.pair.right.mapping.deletes
+    return configured or mapped or "ask"
+
+
+def _note_gone(link: Link, side: Side, settlement: Settlement) -> None:
+    link.state = "left_gone" if side == "left" else "right_gone"
+    settlement.links[link.id] = link
+
+
+async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
+    """Ask for records by key that a sweep did not see; handle those that are really gone."""
+    groups: dict[tuple[str, str, str], list[Link]] = defaultdict(list)
+    for link in links:
+        if link.state in ("left_gone", "right_gone"):
+            continue
+        connection = link.left_connection if side == "left" else link.right_connection
+        company = link.left_company if side == "left" else link.right_company
+        variant = link.left_variant if side == "left" else link.right_variant
+        groups[connection, company, variant].append(link)
+    for (connection, company, variant), group in groups.items():
+        end = run.flow.end(side, connection)
+        compiled = end.mappings.get(variant)
+        if compiled is None:
+            continue
+        fetched = await fetch(run, end, compiled, company, [key_of(link, side) for link in group])
+        settlement = Settlement(run)
+        gone: list[Work] = []
+        for link in group:
+            key = key_of(link, side)
+            work = _lone(run, link, side)
+            if key in fetched.gone:
+                gone.append(work)
+            elif key in fetched.moved:
+                follow(run, link, side, fetched.moved[key], settlement)
+            elif key in fetched.invisible:
+                settlement.issue(
+                    work,
+                    "invisible",
+                    f"{key} on {connection} is no longer visible: the user's "
+                    "rights have changed; nothing is deleted for that",
+                    code="invisible",
+                    side=side,
+                )
+        await vanished(run, side, gone, settlement)
+        await settlement.commit()
+
+
+def _lone(run: Run, link: Link, side: Side) -> Work:
+    pair = run.flow.pair(link.left_variant, link.right_connection, link.right_variant)
+    return Work(
+        pair,
+        side,
+        Half(base=Base.read(link.left_base)),
+        Half(base=Base.read(link.right_base)),
+        Target(link.right_connection, link.right_company),
+        link,
+    )
+
+
+async def vanished(run: Run, side: Side, works: Sequence[Work], settlement: Settlement) -> None:
+    """Records deleted on one side, unchanged on the other as far as is known."""
+    acting: list[Work] = []
+    for work in works:
+        link = work.link
+        if link is None:
+            continue
+        policy = policy_of(run, work)
+        connection = work.pair.connection_of(side)
+        _note_gone(link, side, settlement)
+        if policy == "ignore" or not run.flow.writes(other(side)):
+            settlement.journal(
+                work,
+                "delete",
+                "ignored",
+                f"deleted on {connection}",
+                side=side,
+                left=link.left_key,
+                right=link.right_key,
+            )
+        elif policy == "ask":
+            settlement.issue(
+                work,
+                "delete",
+                f"deleted on {connection}; decide what happens to the other one: delete it too, recreate it, or unlink",
+                code="gone",
+                choices=list(CHOICES),
+                side=side,
+            )
+            settlement.journal(work, "delete", "asked", side=side, left=link.left_key, right=link.right_key)
+        else:
+            acting.append(work)
+    if acting:
+        await carry_out(run, other(side), acting, settlement)
+
+
+async def carry_out(
+    run: Run, side: Side, works: Sequence[Work], settlement: Settlement, policy: str | None = None
+) -> None:
+    """Delete or deactivate the counterparts of records that are gone."""
+    places: dict[tuple[str, str, str], list[Work]] = defaultdict(list)
+    for work in works:
+        link = work.link
+        if link is not None:
+            company = link.left_company if side == "left" else link.right_company
+            variant = work.pair.mapping(side).mapping.variant
+            places[work.pair.connection_of(side), company, variant].append(work)
+    deliveries = []
+    for (connection, company, variant), group in places.items():
+        end = run.flow.end(side, connection)
+        keys = [key_of(work.link, side) for work in group if work.link is not None]
+        fetched = await fetch(run, end, end.mappings[variant], company, keys)
+        for work in group:
+            if work.link is None:
+                continue
+            caught = fetched.found.get(key_of(work.link, side))
+            if caught is None:
+                settlement.dropped_links.append(work.link.id)
+                settlement.journal(
+                    work,
+                    "delete",
+                    "deleted",
+                    "gone on both sides",
+                    side=side,
+                    left=work.link.left_key,
+                    right=work.link.right_key,
+                )
+                continue
+            work.half(side).caught = caught
+            if caught.canonical is not None and caught.canonical.locked:
+                settlement.issue(
+                    work,
+                    "delete",
+                    f"the document must not be deleted ({caught.canonical.locked}); "
+                    "correct it by a credit memo or reversal",
+                    code="locked",
+                    side=side,
+                )
+                continue
+            wanted = policy or policy_of(run, work)
+            deliveries.append(Delivery(work, side, wanted, {}))
+    deliveries = await allow(run, deliveries, settlement)
+    stopped = await deliver(run, deliveries)
+    for delivery in deliveries:
+        outcome, work = delivery.outcome, delivery.work
+        if run.plan_only or outcome is None or work.link is None:
+            continue
+        settlement.journal(
+            work,
+            delivery.op,
+            outcome.result,
+            outcome.error.message if outcome.error else "deleted on the other side",
+            side=side,
+            error=outcome.error,
+        )
+        if outcome.result in ("deleted", "updated", "unchanged"):
+            settlement.noted["deletes"] += 1
+            settlement.dropped_links.append(work.link.id)
+            settlement.solve(work, ("delete", "failed"))
+        else:
+            words = outcome.error.message if outcome.error else outcome.result
+            settlement.issue(
+                work, "failed", f"could not be deleted: {words}", code="delete", error=outcome.error, side=side
+            )
+    if stopped is not None:
+        await settlement.commit()
+        raise stopped
+
+
+async def decided(run: Run, link: Link, choice: str, gone: Side, settlement: Settlement) -> Hint | None:
+    """Carry out what a person chose for a deleted record; returns what to look at again."""
+    here = other(gone)
+    work = _lone(run, link, here)
+    if choice == "delete":
+        await carry_out(run, here, [work], settlement, policy="delete")
+        return None
+    settlement.dropped_links.append(link.id)
+    settlement.journal(
+        None, "link", "unlinked", f"chosen by a person: {choice}", left=link.left_key, right=link.right_key
+    )
+    if choice == "recreate":
+        return Hint(*_place(link, here))
+    return None
+
+
+def _place(link: Link, side: Side) -> tuple[str, str, str]:
+    if side == "left":
+        return link.left_object, link.left_key, link.left_company
+    return link.right_object, link.right_key, link.right_company
+
+
+async def unseen(run: Run, side: Side, epoch: int, read_page: int = 500) -> None:
+    """After a sweep of one side: everything it has not marked is suspected to be gone."""
+    flow = run.flow
+    after = 0
+    connections = list(flow.rights)
+    for connection in connections:
+        after = 0
+        while True:
+
+            def read(tx: Tx, after: int = after, connection: str = connection) -> list[Link]:
+                return tx.links.page(
+                    after,
+                    read_page,
+                    entity=flow.entity.name,
+                    left_connection=flow.left.connection,
+                    right_connection=connection,
+                    epoch_below=epoch,
+                )
+
+            links: list[Any] = await run.runtime.state.read(read)
+            if not links:
+                break
+            after = links[-1].id
+            await suspected(run, side, links)

@@ -1,0 +1,215 @@
+"""In doubt: what became of a create whose answer was lost, or whose process died.
+
+In order: the key a noted step recorded; a look-up by weft's own key; a look-up by the match rules,
+accepted only when everything that was sent is there. Found: the record is adopted, never made again.
+Not found: wait out the server's longest operation, look once more, and only then create. Where nothing
+can be searched, a person must say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weft.model.values import EMPTY, Ref
+from weft.records import Condition, Query, Side
+from weft.state.intents import Intent
+from weft.sync.capture import fetch
+from weft.sync.identify import LiveMatcher, rules_of
+from weft.sync.work import Caught, Work, other
+
+if TYPE_CHECKING:
+    from weft.state.tx import Tx
+    from weft.sync.run import Run
+    from weft.sync.settle import Settlement
+
+
+@dataclass(slots=True)
+class Found:
+    """The answer to *was it created?*: the record, or why that cannot be told."""
+
+    caught: Caught | None = None
+    ambiguous: list[str] | None = None
+    searchable: bool = True
+
+
+async def clear_doubts(run: Run, works: Sequence[Work], settlement: Settlement) -> list[Work]:
+    """Settle earlier writes for these records; returns the works that may go on."""
+    if run.plan_only:
+        return list(works)
+    groups: dict[tuple[Side, str], list[Work]] = defaultdict(list)
+    for work in works:
+        sides: tuple[Side, Side] = ("left", "right")
+        for side in sides:
+            if work.half(other(side)).caught is not None:
+                groups[side, work.pair.connection_of(side)].append(work)
+
+    def read(tx: Tx) -> dict[tuple[Side, str], dict[str, list[Intent]]]:
+        return {
+            (side, connection): tx.intents.unsettled_for(
+                run.flow.name, connection, [_source(work, side) for work in group]
+            )
+            for (side, connection), group in groups.items()
+        }
+
+    unsettled = await run.runtime.state.read(read)
+    held: set[int] = set()
+    for (side, connection), group in groups.items():
+        known = unsettled[side, connection]
+        for work in group if known else ():
+            for intent in known.get(_source(work, side), []):
+                same_place = intent.company == work.target.company or side == "left"
+                if intent.side == side and same_place and not await _clear(run, work, intent, settlement):
+                    held.add(id(work))
+    return [work for work in works if id(work) not in held]
+
+
+def _source(work: Work, side: Side) -> str:
+    caught = work.half(other(side)).caught
+    return caught.record.key if caught is not None else ""
+
+
+async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
+    """True when the work may go on."""
+    if work.missing != intent.side:
+        # The other record is known by now: whatever the intent made has been found or is compared anew.
+        return _clear_update(run, work, intent, settlement)
+    found = await _look(run, work, intent)
+    if found.caught is not None:
+        _adopt(work, intent, found.caught)
+        settlement.intents.append((intent.id, "done", found.caught.record.key))
+        settlement.journal(work, "create", "adopted", "an earlier create had succeeded", side=intent.side)
+        return True
+    if found.ambiguous:
+        settlement.issue(
+            work,
+            "ambiguous",
+            "an earlier create may have made any of " + ", ".join(found.ambiguous),
+            code="in_doubt",
+            choices=[{"key": key, "label": key} for key in found.ambiguous],
+        )
+        return False
+    remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
+    if intent.sent_at is not None and remaining > 0:
+        settlement.issue(
+            work,
+            "waiting",
+            f"a create was not answered; the server may still carry it out for {remaining:.0f} s",
+            code="in_doubt",
+            retry_in=remaining,
+        )
+        return False
+    if not found.searchable:
+        settlement.issue(
+            work,
+            "failed",
+            "a create was not answered and the record cannot be looked up by any "
+            "key; look in the system, then link it (weft links add) or retry",
+            code="in_doubt",
+            choices=["retry"],
+        )
+        return bool(work.edited)
+    settlement.intents.append((intent.id, "abandoned", None))
+    settlement.journal(
+        work, "create", "not created", "looked up by key: the earlier create had not happened", side=intent.side
+    )
+    return True
+
+
+def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
+    remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
+    if intent.op != "create" and intent.state == "in_doubt" and remaining > 0:
+        settlement.issue(
+            work,
+            "waiting",
+            f"lines were sent and not answered; the server may still carry it out for {remaining:.0f} s",
+            code="in_doubt",
+            retry_in=remaining,
+        )
+        return False
+    key = work.half(intent.side).caught
+    settlement.intents.append((intent.id, "done", key.record.key if key is not None else None))
+    return True
+
+
+async def _look(run: Run, work: Work, intent: Intent) -> Found:
+    end = work.pair.end(intent.side)
+    compiled = end.mappings.get(str(intent.payload.get("variant"))) or work.pair.mapping(intent.side)
+    own = compiled.mapping.own_key
+    noted = (await run.runtime.state.read(lambda tx: tx.intents.noted([intent.id]))).get(intent.id, {})
+    key = (noted.get("header") or {}).get("key") or intent.result_key
+    by_id = own is not None and compiled.mapping.key == [own.field]
+    if key is None and by_id:
+        key = intent.own_key
+    if key is not None:
+        fetched = await fetch(run, end, compiled, intent.company, [str(key)])
+        caught = fetched.found.get(str(key))
+        if caught is not None or by_id:
+            return Found(caught)
+    if own is not None and intent.own_key:
+        query = Query(
+            "search",
+            compiled.mapping,
+            company=intent.company,
+            search=[(Condition(own.field, "eq", intent.own_key),)],
+            fresh=True,
+        )
+        async for page in run.pages(end, query):
+            caught_all = await run.catch(end, compiled, intent.company, page.records)
+            if caught_all:
+                return Found(caught_all[0])
+        return Found()
+    return await _by_rules(run, work, intent)
+
+
+async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
+    end = work.pair.end(intent.side)
+    compiled = work.pair.mapping(intent.side)
+    source = work.half(other(intent.side)).caught
+    if source is None or not rules_of(run, compiled):
+        return Found(searchable=False)
+    answer = await LiveMatcher().candidates(run, work.pair.end(other(intent.side)), end, work.target, [source])
+    candidates = answer.get(source.record.key)
+    hits = [] if candidates is None else [hit for _, hit in candidates.hits if _as_sent(work, intent, hit)]
+    keys = [hit.record.key for hit in hits]
+
+    def read(tx: Tx) -> set[str]:
+        flow = run.flow
+        return set(
+            tx.links.heads(flow.entity.name, flow.left.connection, work.pair.connection, intent.side, None, None, keys)
+        )
+
+    linked = await run.runtime.state.read(read) if keys else set()
+    free = [hit for hit in hits if hit.record.key not in linked]
+    if len(free) > 1:
+        return Found(ambiguous=[hit.record.key for hit in free])
+    return Found(free[0]) if free else Found()
+
+
+def _as_sent(work: Work, intent: Intent, hit: Caught) -> bool:
+    """Does the record hold everything that was sent?"""
+    if hit.canonical is None:
+        return False
+    now, same = hit.canonical.fields, work.pair.comparator.same
+    return all(same(n, now[n], v) for n, v in intent.payload["fields"].items() if n in now)
+
+
+def _adopt(work: Work, intent: Intent, caught: Caught) -> None:
+    """Join the record found: both bases are what was sent then, so later edits show as movements."""
+    sent: dict[str, Any] = intent.payload["fields"]
+    mine, yours = work.half(intent.side), work.half(other(intent.side))
+    mine.caught = caught
+    now = caught.canonical.fields if caught.canonical is not None else {}
+    source = yours.canonical.fields if yours.canonical is not None else {}
+    for name in work.pair.shared:
+        if name in sent:
+            mine.base.fields[name] = sent[name]
+            value = sent[name]
+            yours.base.fields[name] = source.get(name, EMPTY) if isinstance(value, Ref) else value
+        else:
+            if name in now:
+                mine.base.fields[name] = EMPTY
+            if name in source:
+                yours.base.fields[name] = source[name]

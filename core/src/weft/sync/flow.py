@@ -1,0 +1,266 @@
+"""A flow, compiled: its two ends, how their mappings meet, and what the configuration allows.
+
+Built once per run by :func:`build`; holds no state of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from weft.errors import ConfigError
+from weft.mapping.comparison import Comparator
+from weft.mapping.rules import compile_rule
+from weft.records import Canonical, Side
+from weft.sync.decide import Policy
+
+if TYPE_CHECKING:
+    from weft.config.models import FlowConfig
+    from weft.mapping.compile import CompiledMapping
+    from weft.model.entity import EntityType
+    from weft.runtime import Runtime
+
+Rule = Callable[[Canonical], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One connection of a flow: which companies and which mapping variants it takes part with."""
+
+    side: Side
+    connection: str
+    kind: str
+    companies: tuple[str, ...]
+    mappings: Mapping[str, CompiledMapping]
+    max_batch: int
+
+    def variant_for(self, canonical: Canonical) -> CompiledMapping:
+        """The variant in which a record from the other side is created here."""
+        fallback: CompiledMapping | None = None
+        for compiled in self.mappings.values():
+            if compiled.mapping.read_only:
+                continue
+            if compiled.accepts is None:
+                fallback = fallback or compiled
+            elif compiled.accepts(canonical):
+                return compiled
+        if fallback is None:
+            raise ConfigError(
+                f"{self.connection}: no writable mapping variant of {canonical.entity} takes the record "
+                f"{canonical.key}; give a variant without 'accepts', or one whose 'accepts' is true for it"
+            )
+        return fallback
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A left mapping and a right mapping joined: what can be compared, and what may be written."""
+
+    flow: Flow
+    left: CompiledMapping
+    right: CompiledMapping
+    connection: str
+    """The right connection."""
+
+    def mapping(self, side: Side) -> CompiledMapping:
+        return self.left if side == "left" else self.right
+
+    def connection_of(self, side: Side) -> str:
+        return self.flow.left.connection if side == "left" else self.connection
+
+    def end(self, side: Side) -> End:
+        return self.flow.left if side == "left" else self.flow.rights[self.connection]
+
+    @cached_property
+    def comparator(self) -> Comparator:
+        return Comparator(self.flow.entity, self.left, self.right)
+
+    @cached_property
+    def line_comparators(self) -> dict[str, Comparator]:
+        return {name: Comparator(self.flow.entity, self.left, self.right, collection=name) for name in self.collections}
+
+    @cached_property
+    def collections(self) -> tuple[str, ...]:
+        """Line collections that both sides map."""
+        return tuple(name for name in self.left.mapping.lines if name in self.right.mapping.lines)
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """Canonical fields that both sides know, one way or the other."""
+        left = self.left.readable | self.left.writable
+        return left & (self.right.readable | self.right.writable)
+
+    @cached_property
+    def policy(self) -> Policy:
+        config = self.flow.config
+        owners: dict[str, Side | str] = {
+            name: self.flow.side_of(rule) if rule in config.between else rule for name, rule in config.fields.items()
+        }
+        return Policy(
+            to_left=self._allowed("left", self.left.updatable, self.right.readable, self.right.writable),
+            to_right=self._allowed("right", self.right.updatable, self.left.readable, self.left.writable),
+            owner=self.flow.side_of(config.owner) if config.owner else None,
+            owners=owners,  # type: ignore[arg-type]
+            on_conflict=config.on_conflict,
+            first=config.first,
+            first_differences=config.first_differences,
+        )
+
+    def _allowed(
+        self, to: Side, updatable: frozenset[str], readable: frozenset[str], writable: frozenset[str]
+    ) -> frozenset[str]:
+        """Fields that may be written to one side.
+
+        Against the flow's direction only results travel: what the other side alone can say, such as
+        an assigned number or a paid amount.
+        """
+        if self.end(to).side == to and self.mapping(to).mapping.read_only:
+            return frozenset()
+        carried = updatable & readable
+        if self.flow.writes(to):
+            return carried
+        owned = {
+            name
+            for name, rule in self.flow.config.fields.items()
+            if rule in self.flow.config.between and self.flow.side_of(rule) != to
+        }
+        return frozenset(n for n in carried if n not in writable or n in owned)
+
+    @cached_property
+    def line_policies(self) -> dict[str, Policy]:
+        return {
+            name: Policy(
+                to_left=self._line_fields(name, "left"),
+                to_right=self._line_fields(name, "right"),
+                owner=self.policy.owner,
+                on_conflict=self.policy.on_conflict,
+                first=self.policy.first,
+                first_differences=self.policy.first_differences,
+            )
+            for name in self.collections
+        }
+
+    def _line_fields(self, collection: str, to: Side) -> frozenset[str]:
+        here, there = (self.left, self.right) if to == "left" else (self.right, self.left)
+        if here.mapping.read_only or not here.mapping.lines[collection].editable:
+            return frozenset()
+        carried = here.line_writable[collection] & there.line_readable[collection]
+        if self.flow.writes(to):
+            return carried
+        return carried - there.line_writable[collection]
+
+    @cached_property
+    def line_creators(self) -> dict[str, frozenset[Side]]:
+        """Sides on which lines of each collection may be created and deleted."""
+        sides: tuple[Side, Side] = ("left", "right")
+        return {
+            name: frozenset(
+                side
+                for side in sides
+                if self.flow.writes(side)
+                and not self.mapping(side).mapping.read_only
+                and self.mapping(side).mapping.lines[name].editable
+            )
+            for name in self.collections
+        }
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One entity kept in agreement between a left end and one or more right ends."""
+
+    name: str
+    config: FlowConfig
+    entity: EntityType
+    left: End
+    rights: Mapping[str, End]
+    when: Rule | None = None
+    approve: Rule | None = None
+    _pairs: dict[tuple[str, str, str], Pair] = field(default_factory=dict)
+
+    def ends(self) -> Iterator[End]:
+        yield self.left
+        yield from self.rights.values()
+
+    def end(self, side: Side, connection: str) -> End:
+        return self.left if side == "left" else self.rights[connection]
+
+    def pair(self, left: str, connection: str, right: str) -> Pair:
+        """The pair of a left variant and a variant of one right connection."""
+        key = (left, connection, right)
+        found = self._pairs.get(key)
+        if found is None:
+            found = Pair(self, self.left.mappings[left], self.rights[connection].mappings[right], connection)
+            self._pairs[key] = found
+        return found
+
+    def side_of(self, connection: str) -> Side:
+        return "left" if connection == self.left.connection else "right"
+
+    def writes(self, side: Side) -> bool:
+        """May records on this side be created and changed by the flow, as its direction goes?"""
+        return self.config.direction == "both" or self.config.direction.endswith(side)
+
+    def creates(self, side: Side) -> bool:
+        """May missing records be created on this side?"""
+        if not self.writes(side):
+            return False
+        if self.config.create is None:
+            return True
+        ends = [self.left] if side == "left" else list(self.rights.values())
+        return any(end.connection in self.config.create for end in ends)
+
+    def actions(self, connection: str) -> tuple[str, ...]:
+        """Steps due after a record was written on a connection (``post``)."""
+        return tuple(self.config.after.get(connection, ()))
+
+    def depends_on(self) -> set[str]:
+        """Entities that records of this flow refer to."""
+        return {e for end in self.ends() for m in end.mappings.values() for e in m.links()} - {self.entity.name}
+
+
+async def build(runtime: Runtime, name: str) -> Flow:
+    """Compile a flow of the configuration.
+
+    :raises ConfigError: unknown flow, plugin, entity, variant or company, each by name.
+    """
+    config = runtime.config.flow(name)
+    entity = runtime.catalogue.get(config.entity)
+    first, *others = config.between
+    left = await _end(runtime, name, config, entity, "left", first)
+    rights = {other: await _end(runtime, name, config, entity, "right", other) for other in others}
+    at = runtime.config.where("flows", name)
+    return Flow(
+        name,
+        config,
+        entity,
+        left,
+        rights,
+        compile_rule(config.when, at=f"{at} when") if config.when else None,
+        compile_rule(config.approve, at=f"{at} approve") if config.approve else None,
+    )
+
+
+async def _end(runtime: Runtime, flow: str, config: FlowConfig, entity: EntityType, side: Side, connection: str) -> End:
+    kind = runtime.kind(connection)
+    compiled = runtime.mappings(connection, entity.name)
+    chosen = config.variants.get(connection)
+    if chosen is not None:
+        unknown = [variant for variant in chosen if variant not in compiled]
+        if unknown:
+            raise ConfigError(
+                f"{runtime.config.where('flows', flow, 'variants', connection)}: {kind} has no variant "
+                f"{unknown[0]!r} of {entity.name}; there are: {', '.join(compiled) or 'none'}"
+            )
+        compiled = {variant: compiled[variant] for variant in chosen}
+    else:
+        compiled = {variant: c for variant, c in compiled.items() if not c.mapping.optional} or compiled
+    if not compiled:
+        raise ConfigError(
+            f"{runtime.config.where('flows', flow)}: the connector {kind!r} has no mapping for the entity "
+            f"{entity.name!r}; add one under mappings.{connection}.{entity.name} in the configuration"
+        )
+    companies = await runtime.companies(connection, config, side)
+    return End(side, connection, kind, companies, compiled, runtime.plugins.connector(kind).max_batch)

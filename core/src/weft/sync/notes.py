@@ -1,0 +1,52 @@
+"""What a connector notes while it writes: finished steps, made durable before the next is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from weft.records import Item
+from weft.state.leases import LeaseLost
+
+if TYPE_CHECKING:
+    from weft.state.tx import Tx
+    from weft.sync.run import Run
+
+
+class Notes:
+    """The :class:`weft.records.Intents` handed to ``weft_write``."""
+
+    def __init__(self, run: Run, noted: dict[str, dict[str, dict[str, Any]]]) -> None:
+        self._run = run
+        self._noted = noted
+        self._sending = False
+
+    @classmethod
+    async def load(cls, run: Run, items: Sequence[Item]) -> Notes:
+        """With the steps that earlier attempts noted."""
+        ids = [item.id for item in items]
+        noted = await run.runtime.state.read(lambda tx: tx.intents.noted(ids))
+        return cls(run, noted)
+
+    async def note(self, item: Item, step: str, key: str | None = None, **data: Any) -> None:
+        now = self._run.now
+
+        def write(tx: Tx) -> None:
+            tx.intents.note(item.id, step, key, data or None, now)
+
+        await self._run.runtime.state.write(write)
+        self._noted.setdefault(item.id, {})[step] = {**data, "key": key}
+
+    def noted(self, item: Item) -> dict[str, dict[str, Any]]:
+        return self._noted.get(item.id, {})
+
+    async def still_mine(self) -> None:
+        lock = self._run.lock
+        if lock is not None and not await asyncio.to_thread(lock.held):
+            raise LeaseLost(f"another worker has taken the flow {self._run.flow.name}; nothing more is sent")
+        self._sending = True
+
+    def sent(self, item: Item | None) -> bool:
+        """Whether anything may have been sent by now."""
+        return item is not None and self._sending

@@ -1,0 +1,234 @@
+"""One page through the cycle: identify, decide, route, deliver, settle.
+
+A page may take several waves: what a system assigned by itself travels back at once, a stale version
+is read again and decided again, a document is posted once its totals agree.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from weft.errors import EndpointDown
+from weft.records import Record, Side, Target
+from weft.state.cursors import Cursor
+from weft.state.links import Link
+from weft.sync import deletes, results
+from weft.sync.capture import Fetched, fetch, unsettled
+from weft.sync.deliver import deliver
+from weft.sync.doubt import clear_doubts
+from weft.sync.guards import allow
+from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, links_of, match, read_others
+from weft.sync.learn import look
+from weft.sync.prepare import prepare
+from weft.sync.route import Router, route
+from weft.sync.settle import Settlement
+from weft.sync.work import Caught, Work
+
+if TYPE_CHECKING:
+    from weft.mapping.compile import CompiledMapping
+    from weft.state.issues import Issue
+    from weft.state.tx import Tx
+    from weft.sync.flow import End
+    from weft.sync.parents import Parents
+    from weft.sync.run import Run
+
+WAVES = 5
+
+
+class Pipeline:
+    """Takes pages of one run through the cycle."""
+
+    def __init__(self, run: Run, parents: Parents, matcher: Matcher | None = None) -> None:
+        self.run = run
+        self.parents = parents
+        self.matcher: Matcher = matcher or LiveMatcher()
+        self.router = Router(run)
+
+    async def page(
+        self,
+        end: End,
+        compiled: CompiledMapping,
+        company: str,
+        records: Sequence[Record],
+        *,
+        force: bool = False,
+        cursor: Cursor | None = None,
+        settlement: Settlement | None = None,
+    ) -> None:
+        """Bring some records of one end into agreement; store the cursor together with the results.
+
+        ``force`` looks even at records whose fingerprint says that nothing happened.
+
+        :raises EndpointDown: after everything that was done is settled; the cursor is not stored then.
+        """
+        run = self.run
+        settlement = settlement or Settlement(run)
+        changed, prints = await unsettled(run, end, compiled, company, records, force)
+        caught = await run.catch(end, compiled, company, changed, prints)
+        await self.caught(end, compiled, company, caught, settlement)
+        if cursor is not None:
+            settlement.cursors.append(cursor)
+        await settlement.commit()
+        run.tell()
+
+    async def keys(self, end: End, compiled: CompiledMapping, company: str, keys: Sequence[str]) -> Fetched:
+        """Read records by key, fresh, and bring them into agreement whatever their fingerprints say."""
+        fetched = await fetch(self.run, end, compiled, company, keys)
+        settlement = Settlement(self.run)
+        await self.caught(end, compiled, company, list(fetched.found.values()), settlement)
+        lost = [*fetched.gone, *fetched.moved, *fetched.invisible]
+        await settlement.commit()
+        if lost:
+            links = await links_of(self.run, end, company, lost)
+            await deletes.suspected(self.run, end.side, [link for many in links.values() for link in many])
+        self.run.tell()
+        return fetched
+
+    async def caught(
+        self,
+        end: End,
+        compiled: CompiledMapping,
+        company: str,
+        caught: Sequence[Caught],
+        settlement: Settlement,
+        *,
+        missing_links: bool = False,
+    ) -> None:
+        """As :meth:`page`, for records that are mapped already; the caller commits."""
+        if not caught:
+            return
+        run = self.run
+        keys = [one.record.key for one in caught]
+        links = {} if missing_links else await links_of(run, end, company, keys)
+        identified = Identified()
+        wanted: list[tuple[Caught, str, Target]] = []
+        fresh: list[Caught] = []
+        linked: list[Work] = []
+        for one in caught:
+            known = links.get(one.record.key, [])
+            if one.excluded is not None:
+                self._excluded(end, one, known)
+            elif one.canonical is None or one.problems:
+                settlement.caught_problem(end, one)
+            elif known:
+                linked += [from_link(run, link, end.side, one) for link in known]
+                if end.side == "left" and len(run.flow.rights) + len(run.flow.left.companies) > 2:
+                    fresh.append(one)
+            else:
+                fresh.append(one)
+        await read_others(run, linked, identified)
+        for work in linked:
+            other_half = work.right if work.origin == "left" else work.left
+            if other_half.gone is not None:
+                deletes.other_side_missing(run, work, identified, settlement)
+            elif other_half.caught is not None and other_half.canonical is None:
+                settlement.unreadable(work)
+            else:
+                identified.works.append(work)
+        wanted += await self._targets(end, compiled, company, fresh, links, settlement)
+        matched = await match(run, end, wanted, self.matcher)
+        for work, candidates in matched.ambiguous:
+            settlement.ambiguous(work, candidates)
+        works = [*identified.works, *matched.works]
+        await self._choices(works, settlement)
+        await self.waves(works, settlement)
+
+    def _excluded(self, end: End, one: Caught, known: Sequence[Link]) -> None:
+        self.run.counts["excluded"] += 1
+        reason = one.excluded or ""
+        if len(self.run.excluded_parents) < 10_000:
+            self.run.excluded_parents[self.run.flow.entity.name, one.record.key] = reason
+
+    async def _targets(
+        self,
+        end: End,
+        compiled: CompiledMapping,
+        company: str,
+        fresh: Sequence[Caught],
+        links: dict[str, list[Link]],
+        settlement: Settlement,
+    ) -> list[tuple[Caught, str, Target]]:
+        variant = compiled.mapping.variant
+        if end.side == "right":
+            return [(one, variant, Target(end.connection, company)) for one in fresh]
+        canonicals = [one.canonical for one in fresh if one.canonical is not None]
+        routed = await route(self.run, self.router, canonicals)
+        wanted = []
+        for one, targets in zip(fresh, routed, strict=True):
+            known = links.get(one.record.key, [])
+            pinned = {(link.right_connection, link.right_company) for link in known}
+            if not targets and not known:
+                settlement.unrouted(end, one)
+            if (
+                known
+                and len(targets) == 1
+                and len(pinned) == 1
+                and pinned != {(targets[0].connection, targets[0].company)}
+            ):
+                deletes.rerouted(self.run, from_link(self.run, known[0], "left", one), targets[0], settlement)
+                continue
+            wanted += [
+                (one, variant, target) for target in targets if (target.connection, target.company) not in pinned
+            ]
+        return wanted
+
+    async def _choices(self, works: Sequence[Work], settlement: Settlement) -> None:
+        """What people decided about these records: sides of conflicts, edited values, approvals."""
+        run = self.run
+        if not works:
+            return
+        groups: dict[tuple[Side, str, str, str], list[Work]] = defaultdict(list)
+        for work in works:
+            sides: tuple[Side, Side] = ("left", "right")
+            for side in sides:
+                caught = work.half(side).caught
+                if caught is not None:
+                    record = caught.record
+                    place = (side, work.pair.connection_of(side), record.company, record.object)
+                    groups[place].append(work)
+
+        def read(tx: Tx) -> tuple[dict[tuple[Side, str, str, str], dict[str, list[Issue]]], set[str]]:
+            found = {}
+            for place, group in groups.items():
+                side = place[0]
+                keys = [c.record.key for w in group if (c := w.half(side).caught) is not None]
+                found[place] = tx.issues.for_keys(run.flow.name, *place, keys)
+            granted = {a.subject for a in tx.guards.approvals(run.flow.name, ("granted",))}
+            settlement.flips.load(tx, [work.link.id for work in works if work.link is not None])
+            return found, granted
+
+        issues, settlement.granted = await run.runtime.state.read(read)
+        for place, group in groups.items():
+            for work in group:
+                caught = work.half(place[0]).caught
+                for issue in issues[place].get(caught.record.key, []) if caught is not None else []:
+                    if not issue.edited:
+                        continue
+                    if issue.kind == "conflict":
+                        work.chosen.update(issue.edited)
+                    elif isinstance(issue.edited, dict):
+                        work.edited.update(issue.edited)
+
+    async def waves(self, works: Sequence[Work], settlement: Settlement) -> None:
+        """Decide, deliver and settle until nothing is left to do for these works in this run."""
+        run = self.run
+        current = list(works)
+        for _ in range(WAVES):
+            if not current:
+                return
+            current = await clear_doubts(run, current, settlement)
+            prepared = await prepare(run, current, self.parents, settlement)
+            deliveries = await allow(run, prepared.deliveries, settlement)
+            stopped = await deliver(run, deliveries)
+            if run.plan_only:
+                results.plan(run, deliveries, settlement)
+                return
+            afters = await look(run, [d for d in deliveries if d.outcome is not None])
+            current = await results.settle(run, prepared.quiet, deliveries, afters, settlement)
+            if stopped is not None:
+                await settlement.commit()
+                raise EndpointDown(str(stopped), retry_after=stopped.retry_after)
+            if current:
+                await settlement.commit()

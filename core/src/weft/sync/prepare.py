@@ -1,0 +1,234 @@
+"""From pairs to writes: translate references, decide, hold back what needs a person.
+
+Nothing is sent here. Each work either yields deliveries, or an issue, or nothing because both sides
+agree already.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weft.model.values import EMPTY, Fields
+from weft.records import Canonical, LineChange, Side
+from weft.sync.decide import Unlinked, View, decide
+from weft.sync.deliver import Delivery
+from weft.sync.lines import LinePair, LinesDecision, align, decide_lines
+from weft.sync.references import Translations, asked, theirs, translate
+from weft.sync.work import Work, other
+
+if TYPE_CHECKING:
+    from weft.model.entity import EntityType
+    from weft.state.links import ChildLink
+    from weft.state.tx import Tx
+    from weft.sync.parents import Parents
+    from weft.sync.run import Run
+    from weft.sync.settle import Settlement
+
+
+@dataclass(slots=True)
+class Prepared:
+    """The writes of one wave, with what they were decided from."""
+
+    deliveries: list[Delivery]
+    quiet: list[Work]
+    """Works with nothing to write; what was learnt is settled all the same."""
+
+
+async def prepare(run: Run, works: Sequence[Work], parents: Parents, settlement: Settlement) -> Prepared:
+    """Decide every work. Parents that are not linked yet are fetched once."""
+    wanted = asked(works)
+    translations = await translate(run.runtime.state, wanted)
+    missing = {ask for ask in wanted if ask not in translations}
+    if missing and await parents.fetch(missing):
+        translations.update(await translate(run.runtime.state, missing))
+    children = await _children(run, works)
+    out = Prepared([], [])
+    for work in works:
+        if work.due:
+            out.deliveries.append(Delivery(work, "right", "action", {}, actions=work.due))
+            work.due = ()
+            continue
+        if work.missing is not None:
+            delivery = _create(run, work, work.missing, translations, settlement)
+            if delivery is not None:
+                out.deliveries.append(delivery)
+            continue
+        deliveries = _decide(run, work, translations, children, settlement)
+        if deliveries is None:
+            continue
+        if deliveries:
+            out.deliveries.extend(deliveries)
+        else:
+            out.quiet.append(work)
+    return out
+
+
+async def _children(run: Run, works: Sequence[Work]) -> dict[int, list[ChildLink]]:
+    if not any(work.pair.collections for work in works):
+        return {}
+    ids = [work.link.id for work in works if work.link is not None]
+
+    def read(tx: Tx) -> dict[int, list[ChildLink]]:
+        return tx.links.children(ids)
+
+    return await run.runtime.state.read(read) if ids else {}
+
+
+def _decide(
+    run: Run,
+    work: Work,
+    translations: Translations,
+    children: dict[int, list[ChildLink]],
+    settlement: Settlement,
+) -> list[Delivery] | None:
+    """The writes one pair needs; an empty list when it needs none, None when it must not go on."""
+    left, right = work.left.canonical, work.right.canonical
+    if left is None or right is None:
+        settlement.unreadable(work)
+        return None
+    pair = work.pair
+    entity = run.flow.entity
+    right_as_left = theirs(right, entity, work, "right", translations)
+    left_as_right = theirs(left, entity, work, "left", translations)
+    shared = pair.shared
+    decision = decide(
+        View(_only(left.fields, shared), work.left.base.fields, right_as_left, left.changed_at),
+        View(_only(right.fields, shared), work.right.base.fields, left_as_right, right.changed_at),
+        pair.policy,
+        pair.comparator.same,
+        chosen=work.chosen,
+    )
+    work.decision = decision
+    work.lines = _lines(run, work, left, right, children, translations)
+    settlement.quarantine(work)
+    for field_name, value in work.edited.items():
+        for fields in (decision.to_left, decision.to_right):
+            if field_name in fields:
+                fields[field_name] = value
+    settlement.conflicts(work)
+    waiting = [*decision.waiting, *(work.lines.waiting if work.lines else [])]
+    if waiting:
+        settlement.waiting(work, waiting)
+        if work.lines and work.lines.waiting:
+            return None  # a document goes as a whole or not at all
+    deliveries = []
+    sides: tuple[Side, Side] = ("right", "left")
+    for side in sides:
+        fields = decision.to_right if side == "right" else decision.to_left
+        changes = [] if work.lines is None else (work.lines.to_right if side == "right" else work.lines.to_left)
+        if not fields and not changes:
+            continue
+        canonical = work.half(side).canonical
+        if canonical is not None and canonical.locked:
+            settlement.locked(work, side, canonical.locked, fields)
+            continue
+        deliveries.append(Delivery(work, side, "update", dict(fields), list(changes)))
+    return settlement.approved(work, deliveries)
+
+
+def _lines(
+    run: Run,
+    work: Work,
+    left: Canonical,
+    right: Canonical,
+    children: dict[int, list[ChildLink]],
+    translations: Translations,
+) -> LinesDecision | None:
+    pair = work.pair
+    if not pair.collections:
+        return None
+    types = run.flow.entity.lines
+    known: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
+    for child in children.get(work.link.id, ()) if work.link is not None else ():
+        known[child.collection].append((child.id, child.left_key, child.right_key))
+
+    def in_other_terms(collection: str, line: Canonical, side: Side) -> dict[str, Any]:
+        return theirs(line, types[collection], work, side, translations)
+
+    pairs = []
+    for name in pair.collections:
+        comparator = pair.line_comparators[name]
+        pairs += align(
+            name,
+            left.lines.get(name, []),
+            right.lines.get(name, []),
+            known[name],
+            pair.right.mapping.lines[name].match or pair.left.mapping.lines[name].match,
+            lambda line, name=name: in_other_terms(name, line, "left"),  # type: ignore[misc]
+            comparator.same,
+        )
+    return decide_lines(
+        pairs,
+        (work.left.base, work.right.base),
+        pair.line_policies,
+        pair.line_creators,
+        in_other_terms,
+        {name: pair.line_comparators[name].same for name in pair.collections},
+    )
+
+
+def _create(run: Run, work: Work, side: Side, translations: Translations, settlement: Settlement) -> Delivery | None:
+    """The create of the missing half, unless it must wait for something or somebody."""
+    if not run.flow.creates(side):
+        settlement.unmatched(work, side)
+        return None
+    source = work.half(other(side)).canonical
+    if source is None:
+        settlement.unreadable(work)
+        return None
+    pair, entity = work.pair, run.flow.entity
+    compiled = pair.mapping(side)
+    if compiled.mapping.read_only:
+        settlement.unmatched(work, side)
+        return None
+    fields: Fields = {}
+    waiting: list[tuple[str, Side, Unlinked]] = []
+    for name, value in theirs(source, entity, work, other(side), translations).items():
+        if name not in compiled.creatable:
+            continue
+        if isinstance(value, Unlinked):
+            waiting.append((name, side, value))
+        elif value is not EMPTY:
+            fields[name] = value
+    fields.update({n: v for n, v in work.edited.items() if n in compiled.creatable})
+    work.lines = _new_lines(work, entity, source, side, translations)
+    waiting += work.lines.waiting
+    if waiting:
+        settlement.waiting(work, waiting)
+        return None
+    changes = work.lines.to_left if side == "left" else work.lines.to_right
+    delivery = Delivery(work, side, "create", fields, list(changes))
+    allowed = settlement.approved(work, [delivery])
+    return allowed[0] if allowed else None
+
+
+def _new_lines(
+    work: Work, entity: EntityType, source: Canonical, side: Side, translations: Translations
+) -> LinesDecision:
+    """All lines of a document that is to be created."""
+    out = LinesDecision()
+    compiled = work.pair.mapping(side)
+    changes = out.to_left if side == "left" else out.to_right
+    for collection in work.pair.collections:
+        for line in source.lines.get(collection, []):
+            pair = LinePair(collection, uuid.uuid4().hex, *((None, line) if side == "left" else (line, None)))
+            fields: Fields = {}
+            terms = theirs(line, entity.lines[collection], work, other(side), translations)
+            for name, value in terms.items():
+                if name not in compiled.line_writable[collection]:
+                    continue
+                if isinstance(value, Unlinked):
+                    out.waiting.append((f"{collection}.{name}", side, value))
+                elif value is not EMPTY:
+                    fields[name] = value
+            out.pairs.append(pair)
+            changes.append(LineChange(collection, "create", pair.id, fields=fields))
+    return out
+
+
+def _only(fields: Fields, names: frozenset[str]) -> Fields:
+    return {name: value for name, value in fields.items() if name in names}

@@ -1,0 +1,369 @@
+"""What became of the writes: links, bases, intents and journal entries follow from the outcomes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from weft.model.values import ABSENT
+from weft.records import Hint, Outcome, Side
+from weft.state.links import Link
+from weft.sync.deliver import Delivery
+from weft.sync.guards import kind_of
+from weft.sync.learn import Afters, learn
+from weft.sync.run import Planned
+from weft.sync.settle import Settlement, shown
+from weft.sync.work import Caught, Work, label, other
+
+if TYPE_CHECKING:
+    from weft.sync.run import Run
+
+STALE_TRIES = 3
+
+
+async def settle(
+    run: Run, quiet: Sequence[Work], deliveries: Sequence[Delivery], afters: Afters, settlement: Settlement
+) -> list[Work]:
+    """Note the results of one wave; returns the works that need another one."""
+    again: list[Work] = []
+    for work in quiet:
+        learn(work, [], afters)
+        _remember(run, work, True, settlement)  # what still differs has an issue that brings it back
+        if work.stop is None:
+            settlement.solve(work)
+            again += _actions(run, work, settlement)
+    by_work: dict[int, list[Delivery]] = defaultdict(list)
+    works: dict[int, Work] = {}
+    for delivery in deliveries:
+        by_work[id(delivery.work)].append(delivery)
+        works[id(delivery.work)] = delivery.work
+    for key, group in by_work.items():
+        work = works[key]
+        again += _one(run, work, group, afters, settlement)
+    return again
+
+
+def _one(run: Run, work: Work, group: Sequence[Delivery], afters: Afters, settlement: Settlement) -> list[Work]:
+    stale = False
+    failed = False
+    for delivery in group:
+        outcome = delivery.outcome
+        if outcome is None:
+            _not_sent(run, delivery, settlement)
+            failed = True
+            continue
+        if outcome.result == "conflict":
+            stale = True
+        elif outcome.result not in ("created", "updated", "unchanged", "deleted"):
+            failed = True
+        _note(run, delivery, outcome, settlement)
+    settled = learn(work, group, afters)
+    created = next((d for d in group if d.op == "create" and d.outcome and d.outcome.result == "created"), None)
+    if created is not None and work.half(created.side).caught is None:
+        # Created, but it could not be read back: the link must not be lost for that.
+        settlement.issue(work, "waiting", "created, but it cannot be read back yet", code="unread", retry_in=60)
+        _link_by_key(run, work, created, settlement)
+        return []
+    if any(d.op == "create" for d in group) and created is None:
+        return []
+    _remember(run, work, settled, settlement)
+    if work.decision is not None:
+        _remember_flips(run, work, group, settlement)
+    if stale:
+        work.tries += 1
+        if work.tries >= STALE_TRIES:
+            settlement.issue(work, "failed", "the record keeps changing while it is written", code="stale", retry_in=60)
+            return []
+        settlement.run.counts["stale"] += 1
+        return []  # read again through the hint that _note left
+    if failed:
+        return []
+    if settled:
+        settlement.solve(work)
+        return _actions(run, work, settlement)
+    return [replace(work, decision=None, lines=None)]
+
+
+def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement) -> None:
+    """Journal, issue and intent of one outcome."""
+    work, side = delivery.work, delivery.side
+    fields = _movement(delivery)
+    error = outcome.error
+    reason = error.message if error else ""
+    intent = delivery.intent
+    result = outcome.result
+    settlement.journal(
+        work,
+        delivery.op,
+        result,
+        reason or _why(delivery),
+        side=side,
+        fields=fields,
+        error=error,
+        left=outcome.key if side == "left" else None,
+        right=outcome.key if side == "right" else None,
+    )
+    if result in ("created", "updated", "unchanged", "deleted"):
+        if intent is not None:
+            settlement.intents.append((intent.id, "done", outcome.key))
+        settlement.noted[kind_of(delivery)] += 1
+    elif result == "rejected":
+        if intent is not None:
+            settlement.intents.append((intent.id, "abandoned", None))
+        retry = run.flow.config.retry.backoff.total_seconds() if error and error.fault != "record" else None
+        settlement.issue(
+            work,
+            "failed",
+            reason or "rejected",
+            code=error.code if error else "",
+            error=error,
+            payload={"side": side, "fields": delivery.fields},
+            retry_in=retry,
+        )
+    elif result == "in_doubt":
+        seconds = delivery.compiled.mapping.settle_seconds
+        if intent is not None:
+            settlement.doubts.append((intent.id, seconds))
+            settlement.issue(
+                work,
+                "waiting",
+                f"no answer to the {delivery.op}: {reason}; weft looks whether it "
+                "was carried out before it repeats anything",
+                code="in_doubt",
+                error=error,
+                retry_in=0,
+            )
+        else:
+            settlement.issue(work, "failed", reason, code="in_doubt", error=error, retry_in=0)
+    elif result == "conflict":
+        caught = work.half(side).caught
+        record = caught.record if caught is not None else None
+        if record is not None:
+            settlement.hints.append((delivery.end.connection, Hint(record.object, record.key, record.company)))
+    else:  # retry, partial
+        wait = (
+            error.retry_after
+            if error and error.retry_after is not None
+            else (run.flow.config.retry.backoff.total_seconds())
+        )
+        settlement.issue(
+            work, "failed", reason or result, code=error.code if error else result, error=error, retry_in=wait
+        )
+
+
+def _not_sent(run: Run, delivery: Delivery, settlement: Settlement) -> None:
+    """The values could not be mapped out, or a guard or plugin held the write back."""
+    work = delivery.work
+    if not delivery.problems:
+        return
+    reason = "; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in delivery.problems)
+    code = delivery.problems[0].code
+    settlement.issue(work, "failed", reason, code=code, payload={"side": delivery.side, "fields": delivery.fields})
+    settlement.journal(work, delivery.op, "rejected", reason, side=delivery.side, fields=_movement(delivery))
+
+
+def _remember(run: Run, work: Work, settled: bool, settlement: Settlement) -> None:
+    """Put the pair's link, bases and lines into the settlement."""
+    left, right = work.left.caught, work.right.caught
+    if left is None or right is None:
+        return
+    now = run.now
+    link = work.link
+    if link is None:
+        link = Link(
+            entity=run.flow.entity.name,
+            left_connection=run.flow.left.connection,
+            left_object=left.record.object,
+            left_key=left.record.key,
+            right_connection=work.pair.connection,
+            right_object=right.record.object,
+            right_key=right.record.key,
+            left_company=left.record.company,
+            right_company=work.target.company,
+            left_variant=work.pair.left.mapping.variant,
+            right_variant=work.pair.right.mapping.variant,
+            created_at=now,
+            updated_at=now,
+            pinned=run.flow.config.company is not None,
+        )
+        work.link = link
+        settlement.new_links.append(link)
+        if not run.plan_only:
+            run.counts["linked"] += 1
+    elif link.id:
+        settlement.links[link.id] = link
+    conflicted = bool(work.decision and work.decision.open_conflicts)
+    link.left_base, link.right_base = work.left.base.text(), work.right.base.text()
+    link.left_print = left.print if settled else None
+    link.right_print = right.print if settled else None
+    link.left_version, link.right_version = left.record.version, right.record.version
+    link.left_changed_at, link.right_changed_at = left.record.changed_at, right.record.changed_at
+    link.state = "review" if conflicted else "linked"
+    link.updated_at = now
+    link.follow = _follow(work)
+    _remember_lines(work, link, settlement)
+
+
+def _follow(work: Work) -> bool:
+    sides: tuple[Side, Side] = ("left", "right")
+    for side in sides:
+        rule = work.pair.mapping(side).follow
+        canonical = work.half(side).canonical
+        if rule is not None and canonical is not None and rule(canonical):
+            return True
+    return False
+
+
+def _remember_lines(work: Work, link: Link, settlement: Settlement) -> None:
+    if work.lines is None:
+        return
+    for position, pair in enumerate(work.lines.pairs):
+        if pair.left is None and pair.right is None:
+            if link.id:
+                settlement.dropped_children.append((link.id, pair.collection, pair.id))
+            continue
+        left = pair.left.key if pair.left is not None else None
+        right = pair.right.key if pair.right is not None else None
+        if left and right:
+            settlement.children.append((link, pair.collection, pair.id, left, right, position))
+
+
+def _link_by_key(run: Run, work: Work, created: Delivery, settlement: Settlement) -> None:
+    """A link to a record of which only the key is known."""
+    outcome = created.outcome
+    source = work.half(other(created.side)).caught
+    if outcome is None or outcome.key is None or source is None:
+        return
+    record = source.record
+    new = {"left": (record.object, record.key), "right": (record.object, record.key)}
+    new[created.side] = (created.compiled.mapping.object.read, outcome.key)
+    now = run.now
+    settlement.new_links.append(
+        Link(
+            entity=run.flow.entity.name,
+            left_connection=run.flow.left.connection,
+            left_object=new["left"][0],
+            left_key=new["left"][1],
+            right_connection=work.pair.connection,
+            right_object=new["right"][0],
+            right_key=new["right"][1],
+            left_company=record.company if created.side == "right" else created.company,
+            right_company=work.target.company,
+            left_variant=work.pair.left.mapping.variant,
+            right_variant=work.pair.right.mapping.variant,
+            left_base=work.left.base.text(),
+            right_base=work.right.base.text(),
+            created_at=now,
+            updated_at=now,
+            pinned=run.flow.config.company is not None,
+        )
+    )
+
+
+def _remember_flips(run: Run, work: Work, group: Sequence[Delivery], settlement: Settlement) -> None:
+    if work.link is None or not work.link.id:
+        return
+    for delivery in group:
+        if delivery.op == "update" and delivery.outcome and delivery.outcome.result == "updated":
+            for name, value in delivery.fields.items():
+                settlement.flips.note(work.link.id, name, other(delivery.side), value, run.now)
+
+
+def _actions(run: Run, work: Work, settlement: Settlement) -> list[Work]:
+    """Steps due on the right side once both sides agree; totals are compared first."""
+    canonical = work.right.canonical
+    wanted = run.flow.actions(work.pair.connection)
+    if not wanted or canonical is None or canonical.locked or work.acted:
+        return []
+    wrong = totals_differ(run, work)
+    if wrong:
+        settlement.issue(
+            work, "review", wrong + "; correct the document, it is not posted until they agree", code="totals"
+        )
+        settlement.journal(work, "action", "rejected", wrong, side="right")
+        return []
+    work.acted = True
+    work.due = tuple(name for name in wanted if name in work.pair.right.mapping.actions)
+    if not work.due:
+        return []
+    # Should the process end before the action is done, the hint brings the document back.
+    record = work.right.caught.record if work.right.caught else None
+    if record is not None:
+        settlement.hints.append((work.pair.connection, Hint(record.object, record.key, record.company)))
+    return [work]
+
+
+def totals_differ(run: Run, work: Work) -> str | None:
+    """Compare the totals of both documents as money; None when they agree or cannot be compared."""
+    left, right = work.left.canonical, work.right.canonical
+    config = run.flow.config.totals
+    if left is None or right is None or not config.check:
+        return None
+    for name in run.flow.entity.totals:
+        a, b = left.fields.get(name, ABSENT), right.fields.get(name, ABSENT)
+        if isinstance(a, Decimal) and isinstance(b, Decimal) and abs(a - b) > config.tolerance:
+            return f"{name} differs: {a} on the left, {b} on the right"
+    return None
+
+
+def _movement(delivery: Delivery) -> dict[str, Any]:
+    work, side = delivery.work, delivery.side
+    half = work.half(side)
+    now = half.canonical.fields if half.canonical is not None else {}
+    moved: dict[str, Any] = {}
+    for name, value in delivery.fields.items():
+        step: dict[str, Any] = {"to": shown(value)}
+        if name in now:
+            step["from"] = shown(now[name])
+        if name in half.base.fields:
+            step["base"] = shown(half.base.fields[name])
+        if work.decision is not None and name in work.decision.why:
+            step["rule"] = work.decision.why[name]
+        moved[name] = step
+    for change in delivery.changes:
+        moved[f"{change.collection}[{change.key or 'new'}]"] = {
+            "op": change.op,
+            "to": {n: shown(v) for n, v in change.fields.items()},
+        }
+    return moved
+
+
+def _why(delivery: Delivery) -> str:
+    if delivery.op == "create":
+        return "no counterpart was found"
+    decision = delivery.work.decision
+    rules = [decision.why[n] for n in delivery.fields if n in decision.why] if decision else []
+    return "; ".join(dict.fromkeys(rules))
+
+
+def plan(run: Run, deliveries: Sequence[Delivery], settlement: Settlement) -> None:
+    """Write down what would be written."""
+    for delivery in deliveries:
+        if delivery.problems:
+            _not_sent(run, delivery, settlement)
+            continue
+        target = delivery.work.half(delivery.side).caught
+        run.counts[f"would {delivery.op}"] += 1
+        run.planned.append(
+            Planned(
+                run.flow.name,
+                delivery.side,
+                delivery.end.connection,
+                delivery.company,
+                delivery.item.object if delivery.item else "",
+                delivery.op,
+                delivery.work.label,
+                target.record.key if target else "",
+                _movement(delivery),
+            )
+        )
+
+
+def name_of(run: Run, caught: Caught) -> str:
+    """What a person would call a caught record."""
+    if caught.canonical is None:
+        return caught.record.key
+    return label(caught.canonical, run.flow.entity.label)

@@ -1,0 +1,158 @@
+"""A run: one execution of a flow, its counts, its calls to connectors, and what it plans."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft.records import Canonical, Context, Mapped, Page, Query, Record, Side
+from weft.sync.work import Caught
+
+if TYPE_CHECKING:
+    from weft.mapping.compile import CompiledMapping
+    from weft.runtime import Runtime
+    from weft.state.flowlock import FlowLock
+    from weft.sync.flow import End, Flow
+    from weft.sync.references import ReferenceTables
+
+Progress = Callable[["Run"], None]
+Mode = Literal["changes", "first", "sweep", "keys", "plan", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One write that a plan would make: fields go from ``before`` to ``after``, by ``rule``."""
+
+    flow: str
+    side: Side
+    connection: str
+    company: str
+    object: str
+    op: str
+    label: str
+    key: str
+    fields: dict[str, dict[str, Any]]
+
+
+@dataclass
+class Run:
+    """Given to every step of the cycle. ``counts`` goes by outcome; ``planned`` fills in a plan."""
+
+    runtime: Runtime
+    flow: Flow
+    mode: Mode
+    plan_only: bool = False
+    progress: Progress | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    counts: Counter[str] = field(default_factory=Counter)
+    planned: list[Planned] = field(default_factory=list)
+    excluded_parents: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Why records that others may wait for are not part of their flow: (entity, key) -> reason."""
+    lock: FlowLock | None = None
+    expected: dict[Any, int] = field(default_factory=dict)
+    """How many records a place is said to hold, where the system tells; for progress."""
+    epoch: int = 0
+    """Marks links seen by this run's sweep."""
+    depth: int = 0
+    """How deep this run is nested: parents fetched on demand run inside their child's run."""
+
+    def __post_init__(self) -> None:
+        self.started = self.now
+
+    @property
+    def now(self) -> datetime:
+        now: datetime = self.runtime.clock.now()
+        return now
+
+    def context(self, end: End, company: str) -> Context:
+        return self.runtime.context(
+            end.connection,
+            flow=self.flow.name,
+            run=self.id,
+            entity=self.flow.entity.name,
+            company=company,
+            side=end.side,
+        )
+
+    def tables(self, end: End, company: str) -> ReferenceTables:
+        return self.runtime.tables(end.connection, company)
+
+    async def pages(self, end: End, query: Query) -> AsyncIterator[Page]:
+        """Pages of a read, with third-party wrappers around it."""
+        session = await self.runtime.session(end.connection)
+        pages = self.runtime.plugins.iterate_around(
+            end.kind, "read", ctx=self.context(end, query.company), session=session, query=query
+        )
+        async for page in pages:
+            yield page
+
+    async def catch(
+        self,
+        end: End,
+        compiled: CompiledMapping,
+        company: str,
+        records: Sequence[Record],
+        prints: Sequence[str] | None = None,
+    ) -> list[Caught]:
+        """Map records in; each result carries its canonical form, its problems or why it is excluded."""
+        if not records:
+            return []
+        tables = self.tables(end, company)
+        await tables.load(compiled.references())
+
+        async def inner(records: Sequence[Record], **_: Any) -> list[Mapped]:
+            return compiled.read(records, tables)
+
+        mapped = await self.runtime.plugins.await_around(
+            end.kind, "map", inner, ctx=self.context(end, company), direction="in", records=records
+        )
+        if prints is None:
+            prints = [compiled.fingerprint(record) for record in records]
+        caught = []
+        for record, print_, result in zip(records, prints, mapped, strict=True):
+            canonical = result.canonical
+            excluded = result.excluded
+            left = end.side == "left"  # the right side need not know the fields of the rule
+            if canonical is not None and excluded is None and self.flow.when is not None and left:
+                excluded = None if self.flow.when(canonical) else f"outside the flow: {self.flow.config.when}"
+            caught.append(Caught(record, print_, canonical, list(result.problems), excluded))
+        return caught
+
+    async def map_out(
+        self,
+        end: End,
+        compiled: CompiledMapping,
+        company: str,
+        records: Sequence[Canonical],
+        own_keys: Sequence[str | None],
+        sources: Sequence[Canonical],
+    ) -> list[Mapped]:
+        """Map canonical records out. ``sources`` are the full records they come from, for expressions."""
+        tables = self.tables(end, company)
+        await tables.load(compiled.references())
+
+        async def inner(records: Sequence[Canonical], **_: Any) -> list[Mapped]:
+            return [
+                compiled.write(
+                    record,
+                    "update" if record.key else "create",
+                    tables,
+                    full=source.fields,
+                    children=record.changes,
+                    own_key=own_key,
+                )
+                for record, own_key, source in zip(records, own_keys, sources, strict=True)
+            ]
+
+        return await self.runtime.plugins.await_around(
+            end.kind, "map", inner, ctx=self.context(end, company), direction="out", records=records
+        )
+
+    def tell(self) -> None:
+        """Let the caller show progress."""
+        if self.progress is not None:
+            self.progress(self)

@@ -1,0 +1,194 @@
+"""Disk-backed staging for the first load and for ``verify``, so that memory stays flat.
+
+A private SQLite file that lives as long as the run. It holds records in canonical form, and their
+match values, which are joined in SQL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from weft.model.values import decode, encode
+from weft.records import Canonical, Record
+from weft.sync.work import Caught
+
+_SCHEMA = """
+CREATE TABLE staged (
+  id INTEGER PRIMARY KEY, side TEXT, connection TEXT, company TEXT, variant TEXT, key TEXT, body TEXT
+);
+CREATE UNIQUE INDEX staged_key ON staged (side, connection, company, variant, key);
+CREATE TABLE found (
+  side TEXT, connection TEXT, company TEXT, variant TEXT, rule TEXT, value TEXT, staged INTEGER
+);
+CREATE INDEX found_value ON found (side, rule, value);
+"""
+_SEPARATOR = "\x1f"
+
+
+class Place(NamedTuple):
+    """Where staged records come from."""
+
+    side: str
+    connection: str
+    company: str
+    variant: str
+
+
+class Scratch:
+    """Use as a context manager; the file is removed at the end."""
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="weft-")
+        self._db = sqlite3.connect(
+            Path(self._folder.name) / "scratch.db", isolation_level=None, check_same_thread=False
+        )
+        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+        self._folder.cleanup()
+
+    def put(
+        self,
+        place: Place,
+        caught: Sequence[Caught],
+        values: Sequence[Sequence[tuple[tuple[str, ...], tuple[str, ...]]]] = (),
+    ) -> None:
+        """Stage records; ``values`` are (rule, match value) pairs of each. A repeat replaces the first."""
+        self._db.execute("BEGIN")
+        for index, one in enumerate(caught):
+            row = (*place, one.record.key)
+            self._db.execute(
+                "DELETE FROM found WHERE staged IN (SELECT id FROM staged WHERE side=? AND connection=? AND "
+                "company=? AND variant=? AND key=?)",
+                row,
+            )
+            cursor = self._db.execute(
+                "INSERT OR REPLACE INTO staged (side, connection, company, variant, key, body) VALUES (?,?,?,?,?,?)",
+                (*row, _write(one)),
+            )
+            if values:
+                self._db.executemany(
+                    "INSERT INTO found VALUES (?,?,?,?,?,?,?)",
+                    [
+                        (*place, _SEPARATOR.join(rule), _SEPARATOR.join(value), cursor.lastrowid)
+                        for rule, value in values[index]
+                    ],
+                )
+        self._db.execute("COMMIT")
+
+    def pages(self, place: Place, size: int) -> Iterator[list[Caught]]:
+        """Staged records of one place, in the order they came."""
+        last = 0
+        while True:
+            rows = self._db.execute(
+                "SELECT id, body FROM staged WHERE side=? AND connection=? AND company=? AND variant=? "
+                "AND id>? ORDER BY id LIMIT ?",
+                (*place, last, size),
+            ).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [_read(body) for _, body in rows]
+
+    def get(self, place: Place, keys: Sequence[str]) -> dict[str, Caught]:
+        """Staged records by key."""
+        found: dict[str, Caught] = {}
+        for at in range(0, len(keys), 500):
+            batch = list(keys[at : at + 500])
+            marks = ",".join("?" * len(batch))
+            for key, body in self._db.execute(
+                "SELECT key, body FROM staged WHERE side=? AND connection=? AND company=? AND variant=? "
+                f"AND key IN ({marks})",
+                (*place, *batch),
+            ):
+                found[key] = _read(body)
+        return found
+
+    def matching(self, place: Place, rule: tuple[str, ...], value: tuple[str, ...]) -> list[Caught]:
+        """Staged records of one place with this match value."""
+        rows = self._db.execute(
+            "SELECT s.body FROM found f JOIN staged s ON s.id = f.staged WHERE f.side=? AND f.rule=? AND "
+            "f.value=? AND f.connection=? AND f.company=? AND f.variant=? ORDER BY s.id LIMIT 10",
+            (place.side, _SEPARATOR.join(rule), _SEPARATOR.join(value), *place[1:]),
+        )
+        return [_read(body) for (body,) in rows]
+
+    def rivals(self, side: str, rule: tuple[str, ...], value: tuple[str, ...], key: str) -> list[str]:
+        """Keys of other records of one side with the same match value."""
+        rows = self._db.execute(
+            "SELECT DISTINCT s.key FROM found f JOIN staged s ON s.id = f.staged WHERE f.side=? AND f.rule=? "
+            "AND f.value=? AND s.key<>? LIMIT 10",
+            (side, _SEPARATOR.join(rule), _SEPARATOR.join(value), key),
+        )
+        return [found for (found,) in rows]
+
+    def count(self, place: Place) -> int:
+        row = self._db.execute(
+            "SELECT count(*) FROM staged WHERE side=? AND connection=? AND company=? AND variant=?", place
+        )
+        return int(row.fetchone()[0])
+
+
+def _write(caught: Caught) -> str:
+    record, canonical = caught.record, caught.canonical
+    body: dict[str, Any] = {
+        "o": record.object,
+        "k": record.key,
+        "c": record.company,
+        "v": record.version,
+        "t": record.changed_at,
+        "b": record.changed_by,
+        "p": caught.print,
+    }
+    if canonical is not None:
+        body["x"] = _pack(canonical)
+    if caught.excluded is not None:
+        body["e"] = caught.excluded
+    return encode(body)
+
+
+def _pack(canonical: Canonical) -> dict[str, Any]:
+    return {
+        "e": canonical.entity,
+        "o": canonical.object,
+        "k": canonical.key,
+        "f": canonical.fields,
+        "c": canonical.company,
+        "v": canonical.variant,
+        "n": canonical.version,
+        "l": canonical.locked,
+        "s": {name: [_pack(line) for line in lines] for name, lines in canonical.lines.items()},
+    }
+
+
+def _unpack(body: dict[str, Any], changed_at: datetime | None, changed_by: str | None) -> Canonical:
+    return Canonical(
+        body["e"],
+        body["o"],
+        body["k"],
+        body["f"],
+        body["c"],
+        body["v"],
+        body["n"],
+        changed_at,
+        changed_by,
+        {name: [_unpack(line, None, None) for line in lines] for name, lines in body["s"].items()},
+        body["l"],
+    )
+
+
+def _read(text: str) -> Caught:
+    body = decode(text)
+    record = Record(body["o"], body["k"], {}, body["c"], body["v"], body["t"], body["b"])
+    canonical = _unpack(body["x"], body["t"], body["b"]) if "x" in body else None
+    return Caught(record, body["p"], canonical, [], body.get("e"))

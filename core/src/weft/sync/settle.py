@@ -1,0 +1,404 @@
+"""Settle: links, bases, journal, issues and cursor move in one transaction.
+
+During a page everything that must be remembered is collected in a :class:`Settlement`; nothing is
+stored until :meth:`Settlement.commit`, and then all of it at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft.model.values import ABSENT, Fields, Ref
+from weft.records import Error, Hint, Problem, Side
+from weft.state.aliases import Alias
+from weft.state.cursors import Cursor
+from weft.state.issues import Issue
+from weft.state.journal import Entry
+from weft.state.links import ChildLink, Link
+from weft.sync.decide import Unlinked
+from weft.sync.deliver import Delivery
+from weft.sync.flips import Flips
+from weft.sync.work import Caught, Work, label, other
+
+if TYPE_CHECKING:
+    from weft.state.tx import Tx
+    from weft.sync.flow import End
+    from weft.sync.identify import Candidates
+    from weft.sync.run import Run
+
+SOLVED = ("failed", "waiting", "ambiguous", "approval", "invisible", "config")
+"""Kinds of issue that a record's success closes."""
+
+
+@dataclass
+class Settlement:
+    """What one page (or batch of keys) leaves behind."""
+
+    run: Run
+    new_links: list[Link] = field(default_factory=list)
+    links: dict[int, Link] = field(default_factory=dict)
+    children: list[tuple[Link, str, str, str | None, str | None, int]] = field(default_factory=list)
+    dropped_children: list[tuple[int, str, str]] = field(default_factory=list)
+    dropped_links: list[int] = field(default_factory=list)
+    aliases: list[Alias] = field(default_factory=list)
+    intents: list[tuple[str, Literal["done", "abandoned"], str | None]] = field(default_factory=list)
+    doubts: list[tuple[str, float]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    issues: dict[tuple[str, str, str, str, str, str], Issue] = field(default_factory=dict)
+    solved: list[tuple[str, str, str, str, str, tuple[str, ...]]] = field(default_factory=list)
+    hints: list[tuple[str, Hint]] = field(default_factory=list)
+    cursors: list[Cursor] = field(default_factory=list)
+    noted: Counter[str] = field(default_factory=Counter)
+    approvals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    granted: set[str] = field(default_factory=set)
+    used: list[str] = field(default_factory=list)
+    reset: list[str] = field(default_factory=list)
+    flips: Flips = field(default_factory=Flips)
+    forget_hints: list[Any] = field(default_factory=list)
+
+    # -- outcomes ----------------------------------------------------------------------------------
+
+    def journal(
+        self,
+        work: Work | None,
+        op: str,
+        outcome: str,
+        reason: str = "",
+        *,
+        side: str = "",
+        fields: dict[str, Any] | None = None,
+        error: Error | None = None,
+        left: str | None = None,
+        right: str | None = None,
+    ) -> None:
+        """Write one outcome down; keys and link come from the work."""
+        run = self.run
+        run.counts[outcome] += 1
+        if work is not None:
+            left = work.left.caught.record.key if work.left.caught else left
+            right = work.right.caught.record.key if work.right.caught else right
+        entry = Entry(
+            at=run.now,
+            flow=run.flow.name,
+            entity=run.flow.entity.name,
+            op=op,
+            outcome=outcome,
+            reason=reason,
+            side=side,
+            left_key=left,
+            right_key=right,
+            fields=fields,
+            error=asdict(error) if error else None,
+            request_id=error.request_id if error else None,
+        )
+        if work is not None and work.link is not None:
+            entry.link_id = work.link.id or None
+        self.entries.append(entry)
+
+    def issue(
+        self,
+        work: Work,
+        kind: str,
+        reason: str,
+        *,
+        code: str = "",
+        error: Error | None = None,
+        payload: Any = None,
+        choices: list[Any] | None = None,
+        waits: Unlinked | None = None,
+        retry_in: float | None = None,
+        side: Side | None = None,
+    ) -> None:
+        """Open (or renew) the issue of one kind for the record a work came from."""
+        origin = side or work.origin
+        half = work.half(origin)
+        caught = half.caught
+        now = self.run.now
+        link = work.link
+        if caught is not None:
+            company, object_name, key = caught.record.company, caught.record.object, caught.record.key
+        elif link is not None:
+            left = origin == "left"
+            company = link.left_company if left else link.right_company
+            object_name = link.left_object if left else link.right_object
+            key = link.left_key if left else link.right_key
+        else:
+            raise LookupError("an issue needs a record or a link")
+        self.put_issue(
+            Issue(
+                flow=self.run.flow.name,
+                entity=self.run.flow.entity.name,
+                kind=kind,
+                opened_at=now,
+                updated_at=now,
+                side=origin,
+                connection=work.pair.connection_of(origin),
+                company=company,
+                object=object_name,
+                key=key,
+                link_id=link.id if link else None,
+                label=work.label,
+                reason=reason,
+                code=code,
+                error=asdict(error) if error else None,
+                payload=payload,
+                choices=choices,
+                waits_entity=waits.entity if waits else None,
+                waits_connection=work.pair.connection_of(origin) if waits else None,
+                waits_key=waits.key if waits else None,
+                next_try_at=None if retry_in is None else now + timedelta(seconds=retry_in),
+                run=self.run.id,
+            )
+        )
+        work.stop = reason
+
+    def put_issue(self, issue: Issue) -> None:
+        self.issues[issue.kind, issue.side, issue.connection, issue.company, issue.object, issue.key] = issue
+
+    def solve(self, work: Work, kinds: tuple[str, ...] = SOLVED) -> None:
+        """Close what was open about both records of a work: it has succeeded."""
+        sides: tuple[Side, Side] = ("left", "right")
+        for side in sides:
+            caught = work.half(side).caught
+            if caught is not None:
+                record = caught.record
+                self.solved.append(
+                    (side, work.pair.connection_of(side), record.company, record.object, record.key, kinds)
+                )
+
+    # -- what stops a record -----------------------------------------------------------------------
+
+    def caught_problem(self, end: End, caught: Caught) -> None:
+        """A record that cannot be mapped in."""
+        now, record, run = self.run.now, caught.record, self.run
+        reason = "; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in caught.problems)
+        name = label(caught.canonical, run.flow.entity.label) if caught.canonical else record.key
+        self.put_issue(
+            Issue(
+                flow=run.flow.name,
+                entity=run.flow.entity.name,
+                kind="failed",
+                opened_at=now,
+                updated_at=now,
+                side=end.side,
+                connection=end.connection,
+                company=record.company,
+                object=record.object,
+                key=record.key,
+                label=name,
+                reason=reason,
+                code=caught.problems[0].code,
+                run=run.id,
+            )
+        )
+        keys = {"left": record.key} if end.side == "left" else {"right": record.key}
+        self.journal(None, "read", "failed", reason, side=end.side, **keys)  # type: ignore[arg-type]
+
+    def unrouted(self, work_end: End, caught: Caught) -> None:
+        """No company rule matches."""
+        caught.problems.append(
+            Problem(
+                "", "no company rule of the flow matches this record; extend the flow's company rule", code="unrouted"
+            )
+        )
+        self.caught_problem(work_end, caught)
+
+    def ambiguous(self, work: Work, candidates: Candidates) -> None:
+        choices = [
+            {
+                "key": hit.record.key,
+                "label": label(hit.canonical, self.run.flow.entity.label) if hit.canonical else hit.record.key,
+            }
+            for _, hit in candidates.hits
+        ]
+        rule = ", ".join(candidates.rule)
+        found = "; ".join(f"{choice['label']} ({choice['key']})" for choice in choices)
+        if len(choices) > 1:
+            reason = f"{len(choices)} records match by {rule}: {found}"
+        elif candidates.rivals:
+            reason = f"matches {found} by {rule}, and so does {', '.join(candidates.rivals[:3])}: a duplicate?"
+        else:
+            reason = f"several records match {found} by {rule}"
+        reason += "; merge the duplicates, or link the right one with weft links add"
+        self.issue(work, "ambiguous", reason, code="ambiguous", choices=choices)
+        self.journal(work, "identify", "ambiguous", reason, side=work.origin)
+
+    def unmatched(self, work: Work, side: Side) -> None:
+        """A record without a counterpart, where the flow does not create one."""
+        self.run.counts["unmatched"] += 1
+        work.stop = f"no counterpart, and the flow creates nothing on the {side} side"
+
+    def unreadable(self, work: Work) -> None:
+        sides: tuple[Side, Side] = ("left", "right")
+        for side in sides:
+            half = work.half(side)
+            if half.caught is not None and half.caught.problems:
+                self.caught_problem(work.pair.end(side), half.caught)
+                work.stop = "a record of the pair cannot be mapped"
+
+    def waiting(self, work: Work, waiting: Sequence[tuple[str, Side, Unlinked]]) -> None:
+        name, _, target = waiting[0]
+        reason = f"waiting for {target.entity} {target.object}({target.key}), which {name} refers to"
+        why = self.run.excluded_parents.get((target.entity, target.key))
+        if why:
+            reason += f"; it is excluded: {why}"
+        self.issue(work, "waiting", reason, code="waiting", waits=target)
+        self.journal(work, "deliver", "waiting", reason, side=other(work.origin))
+
+    def locked(self, work: Work, side: Side, why: str, fields: Fields) -> None:
+        names = ", ".join(sorted(fields)) or "lines"
+        reason = (
+            f"{names} changed, but the document on {work.pair.connection_of(side)} must not be edited "
+            f"({why}); correct it there by a credit memo or reversal, or undo the change"
+        )
+        self.issue(work, "failed", reason, code="locked", payload={"fields": dict(fields)})
+        self.journal(work, "update", "rejected", reason, side=side)
+
+    def conflicts(self, work: Work) -> None:
+        """Open one issue for all fields a person must decide; it closes when none is left."""
+        found = [*(work.decision.conflicts if work.decision else []), *(work.lines.conflicts if work.lines else [])]
+        open_ones = [c for c in found if c.winner is None]
+        for conflict in found:
+            if conflict.winner is not None:
+                self.run.counts["resolved_by_rule"] += 1
+        if not open_ones:
+            if work.link is not None:
+                self.solve(work, ("conflict",))
+            return
+        payload = {
+            c.field: {
+                name: shown(value)
+                for name, value in (
+                    ("left", c.left),
+                    ("right", c.right),
+                    ("base_left", c.base_left),
+                    ("base_right", c.base_right),
+                )
+                if value is not ABSENT
+            }
+            | {"rule": c.rule}
+            for c in open_ones
+        }
+        names = ", ".join(payload)
+        reason = f"{names}: {open_ones[0].rule}; choose a side with weft conflicts resolve"
+        stop = work.stop
+        self.issue(
+            work,
+            "conflict",
+            reason,
+            code="conflict",
+            payload=payload,
+            choices=["left", "right"],
+            side="left" if work.left.caught else "right",
+        )
+        work.stop = stop  # the other fields of the record go on
+        self.journal(work, "decide", "conflict", reason, fields=payload)
+
+    def quarantine(self, work: Work) -> None:
+        """Take out fields whose value goes back and forth between the two sides."""
+        for field_name, reason, values in self.flips.held(work, self.run.now):
+            self.issue(
+                work,
+                "conflict",
+                reason,
+                code="flip",
+                payload={field_name: values},
+                choices=["left", "right"],
+                side="left" if work.left.caught else "right",
+            )
+            work.stop = None
+            self.journal(work, "decide", "quarantined", reason, fields={field_name: values})
+
+    def approved(self, work: Work, deliveries: list[Delivery]) -> list[Delivery]:
+        """Only what needs no approval, or has it."""
+        rule = self.run.flow.approve
+        if rule is None or not deliveries or not rule(work.source):
+            return deliveries
+        subject = f"record:{work.origin}:{work.source.object}({work.source.key})"
+        if subject in self.granted:
+            self.used.append(subject)
+            return deliveries
+        reason = f"needs approval: {self.run.flow.config.approve}"
+        detail: dict[str, Any] = {d.side: {"op": d.op, "fields": d.fields} for d in deliveries}
+        self.approvals.append((subject, detail))
+        self.issue(work, "approval", reason, code="approval", payload={"subject": subject, **detail})
+        self.journal(work, "deliver", "approval", reason, side=other(work.origin))
+        return []
+
+    # -- the transaction ---------------------------------------------------------------------------
+
+    async def commit(self) -> None:
+        """Store everything in one transaction, then be empty again."""
+        if self.run.plan_only:
+            self.clear()
+            return
+        await self.run.runtime.state.write(self._store)
+        self.clear()
+
+    def clear(self) -> None:
+        self.__init__(self.run, flips=self.flips, granted=self.granted)  # type: ignore[misc]
+
+    def _store(self, tx: Tx) -> None:
+        now = self.run.now
+        flow = self.run.flow
+        if self.dropped_links:
+            tx.links.delete_many(self.dropped_links)
+        tx.links.insert_many(self.new_links)
+        tx.links.update_many([link for link in self.links.values() if link.id not in self.dropped_links])
+        tx.links.put_children(
+            [ChildLink(link.id, *rest) for link, *rest in self.children]  # type: ignore[arg-type]
+        )
+        tx.links.delete_children(self.dropped_children)
+        tx.aliases.put_many(self.aliases)
+        tx.intents.close_many(self.intents)
+        for intent_id, seconds in self.doubts:
+            tx.intents.mark_in_doubt([intent_id], now + timedelta(seconds=seconds))
+        guarded = {
+            "deletes": flow.config.guards.deletes,
+            "changes": flow.config.guards.changes,
+            "creates": flow.config.guards.creates,
+        }
+        for kind, count in self.noted.items():
+            if guarded[kind] is not None:
+                tx.guards.note(flow.name, kind, count, tx.links.count(entity=flow.entity.name), now)
+        for subject, detail in self.approvals:
+            tx.guards.ask(flow.name, subject, now, detail)
+        for kind in self.reset:
+            tx.guards.reset(flow.name, kind)
+        for subject in self.used:
+            tx.guards.use(flow.name, subject, now)
+        for side, connection, company, object_name, key, kinds in self.solved:
+            tx.issues.close_for(
+                flow.name,
+                side,
+                connection,
+                company,
+                object_name,
+                [key],
+                at=now,
+                reason=f"solved by run {self.run.id}",
+                kinds=kinds,
+            )
+        tx.issues.upsert_many(list(self.issues.values()))
+        for link in self.new_links:
+            tx.issues.wake(link.entity, link.left_connection, [link.left_key], now)
+            tx.issues.wake(link.entity, link.right_connection, [link.right_key], now)
+        for connection, hint in self.hints:
+            tx.hints.put_many(flow.name, connection, [hint], now)
+        tx.hints.done(self.forget_hints)
+        self.flips.store(tx, now)
+        tx.cursors.put_many(self.cursors)
+        by_key = {(link.left_key, link.right_key): link.id for link in self.new_links}
+        for entry in self.entries:
+            if entry.link_id is None:
+                entry.link_id = by_key.get((entry.left_key or "", entry.right_key or ""))
+        tx.journal.append_many(self.run.id, self.entries)
+
+
+def shown(value: Any) -> Any:
+    """A canonical value for people and JSON: references as text."""
+    return str(value) if isinstance(value, Ref | Unlinked) else value

@@ -1,0 +1,124 @@
+"""One unit of work: a pair of records, what is known of it, and what is to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from weft.model.values import Fields, decode, encode
+from weft.records import Canonical, Problem, Record, Side, Target
+
+if TYPE_CHECKING:
+    from weft.state.links import Link
+    from weft.sync.decide import Decision
+    from weft.sync.flow import Pair
+    from weft.sync.lines import LinesDecision
+
+
+@dataclass(slots=True)
+class Base:
+    """What one side held when the pair last agreed: fields, and lines by core's line id."""
+
+    fields: Fields = field(default_factory=dict)
+    lines: dict[str, dict[str, Fields]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str | None) -> Base:
+        if not text:
+            return cls()
+        stored = decode(text)
+        return cls(stored["f"], stored.get("l", {}))
+
+    def text(self) -> str:
+        stored: dict[str, Any] = {"f": self.fields}
+        if self.lines:
+            stored["l"] = self.lines
+        return encode(stored)
+
+
+@dataclass(slots=True)
+class Caught:
+    """A record as read, with its fingerprint and (where mapping succeeded) its canonical form."""
+
+    record: Record
+    print: str
+    canonical: Canonical | None = None
+    problems: list[Problem] = field(default_factory=list)
+    excluded: str | None = None
+
+
+@dataclass(slots=True)
+class Half:
+    """One side of a pair: the record as caught, its base, and the fingerprint last settled."""
+
+    caught: Caught | None = None
+    base: Base = field(default_factory=Base)
+    gone: str | None = None
+    """Why the record could not be read, when the link says that it exists: gone, moved or invisible."""
+
+    @property
+    def canonical(self) -> Canonical | None:
+        return self.caught.canonical if self.caught else None
+
+
+@dataclass(slots=True)
+class Work:
+    """A pair on its way through the cycle.
+
+    ``origin`` is the side whose record brought it here. ``target`` is where the missing side is to
+    be created. ``stop`` says why the pair goes no further in this run; the issue is open by then.
+    """
+
+    pair: Pair
+    origin: Side
+    left: Half
+    right: Half
+    target: Target
+    link: Link | None = None
+    decision: Decision | None = None
+    lines: LinesDecision | None = None
+    chosen: dict[str, Side] = field(default_factory=dict)
+    edited: Fields = field(default_factory=dict)
+    stop: str | None = None
+    tries: int = 0
+    acted: bool = False
+    due: tuple[str, ...] = ()
+    """Actions of the right mapping to be done in the next wave."""
+
+    def half(self, side: Side) -> Half:
+        return self.left if side == "left" else self.right
+
+    @property
+    def source(self) -> Canonical:
+        """The canonical record on the origin side."""
+        canonical = self.half(self.origin).canonical
+        if canonical is None:
+            raise LookupError("a work has no record on its origin side")
+        return canonical
+
+    @property
+    def missing(self) -> Side | None:
+        """The side that has no record and no link to one."""
+        if self.link is not None:
+            return None
+        if self.left.caught is None:
+            return "left"
+        return "right" if self.right.caught is None else None
+
+    @property
+    def label(self) -> str:
+        """What a person would call the record."""
+        for half in (self.half(self.origin), self.left, self.right):
+            if half.canonical is not None:
+                return label(half.canonical, self.pair.flow.entity.label)
+        return ""
+
+
+def label(canonical: Canonical, names: tuple[str, ...]) -> str:
+    """The first of the naming fields that has a value, else the key."""
+    shown = [str(canonical.fields[name]) for name in names if canonical.fields.get(name)]
+    return " ".join(shown[:2]) or canonical.key
+
+
+def other(side: Side) -> Side:
+    return "right" if side == "left" else "left"

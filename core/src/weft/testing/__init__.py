@@ -1,0 +1,1 @@
+"""What connector authors import: the contract suite, the simulator base, fault injection."""

@@ -1,0 +1,101 @@
+"""Rows of an answer as records, with the rows that belong to them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from weft.net.limiter import Lane
+from weft.net.odata.query import Query, any_of, and_
+from weft.records import Record
+from weft_bc.failures import reading
+from weft_bc.selection import LOCAL_CURRENCY, LinePlan, PartPlan, Plan, where_term
+from weft_bc.session import BcSession
+from weft_bc.values import Unaskable, asked, moment
+
+Row = dict[str, Any]
+ETAG = "@odata.etag"
+TERMS = 40
+"""Values joined by OR in one filter: with guids about 2,400 characters of URL."""
+
+
+def chunks(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    for at in range(0, len(values), size):
+        yield values[at : at + size]
+
+
+def plain(row: Row) -> Row:
+    """The fields of a row, without annotations."""
+    return {name: value for name, value in row.items() if "@" not in name}
+
+
+async def records(
+    session: BcSession, plan: Plan, company: str, rows: Sequence[Row], *, headers: dict[str, str] | None = None,
+    lane: Lane = "bulk",
+) -> list[Record]:
+    """Records of the plan's object; lines and parts are attached under their names."""
+    found = [_record(plan, company, row) for row in rows]
+    if plan.local_currency and found:
+        currency = await session.local_currency(company)
+        for record in found:
+            record.data[LOCAL_CURRENCY] = currency
+    for part in plan.parts:
+        await _attach(session, part, company, found, headers, lane)
+    return found
+
+
+def _record(plan: Plan, company: str, row: Row) -> Record:
+    children = {line.name: line_records(line, company, row) for line in plan.lines if line.expand.name in row}
+    data = plain(row)
+    for line in plan.lines:
+        data.pop(line.expand.name, None)
+    return Record(
+        plan.object,
+        str(row[plan.key]),
+        data,
+        company=company,
+        version=row.get(ETAG),
+        changed_at=moment(row.get(plan.changed)) if plan.changed else None,
+        children=children,
+    )
+
+
+def line_records(line: LinePlan, company: str, row: Row) -> list[Record]:
+    return [
+        Record(line.map.object, str(one[line.map.key]), plain(one), company=company, version=one.get(ETAG))
+        for one in row.get(line.expand.name) or ()
+    ]
+
+
+async def _attach(
+    session: BcSession, part: PartPlan, company: str, found: Sequence[Record], headers: dict[str, str] | None,
+    lane: Lane,
+) -> None:
+    meta = await session.metadata()
+    type_ = await session.type_of(part.map.object)
+    by_value: dict[Any, list[Record]] = defaultdict(list)
+    for record in found:
+        rows = record.children[part.name] = []
+        del rows  # an empty list says: asked, and there is none
+        by_value[record.data.get(part.mine)].append(record)
+    values = [value for value in by_value if value not in (None, "")]
+    fixed = where_term(part.map.where, type_, meta)
+    path = session.path(company, part.map.object)
+    for some in chunks(values, TERMS):
+        terms = []
+        for value in some:
+            try:
+                terms.append(asked(value, type_.properties.get(part.theirs), meta))
+            except Unaskable as error:
+                session.log.warning("%s: %s", part.map.object, error)
+        if not terms:
+            continue
+        query = Query(select=part.select, filter=and_(any_of(part.theirs, terms), fixed))
+        with reading():
+            async for page in session.client.pages(path, query, headers=headers, lane=lane):
+                for row in page.rows:
+                    for record in by_value.get(row.get(part.theirs), ()):
+                        key = str(row.get(part.map.key or "id") or record.key)
+                        child = Record(part.map.object, key, plain(row), company=company, version=row.get(ETAG))
+                        record.children[part.name].append(child)

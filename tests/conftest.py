@@ -1,0 +1,162 @@
+"""Fixtures for the whole tree: a PostgreSQL server of the tests' own, shared by all workers."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+READY = "postgres.json"
+EMPTY = """
+DO $$ DECLARE name text; BEGIN
+  PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+  FOR name IN SELECT nspname FROM pg_namespace
+      WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
+    EXECUTE format('DROP SCHEMA %I CASCADE', name);
+  END LOOP;
+  CREATE SCHEMA public;
+END $$
+"""
+
+
+@dataclass
+class PostgresServer:
+    """A running server; makes empty databases on request."""
+
+    socket: str
+    worker: str
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self.socket}"
+
+    def run(self, statement: str, database: str = "postgres") -> None:
+        import psycopg
+
+        server = f"host={self.socket} user=postgres dbname={database}"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(statement)
+
+    def empty(self, url: str) -> None:
+        """Drop everything in a database, and whoever is still connected to it."""
+        self.run(EMPTY, database=url.split("/")[3].split("?")[0])
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new, empty database, which is dropped at the end."""
+        name = f"t_{self.worker}_{next(self.numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def postgres_bindir() -> Path | None:
+    """Where initdb and postgres are: pg_config, Debian's folders (newest first), PATH."""
+    places: list[Path] = []
+    if config := shutil.which("pg_config"):
+        asked = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+        places += [Path(asked.stdout.strip())] if asked.returncode == 0 else []
+    packaged = Path("/usr/lib/postgresql").glob("*/bin")
+    places += sorted(packaged, key=lambda p: float(p.parent.name), reverse=True)
+    if found := shutil.which("initdb"):
+        places.append(Path(found).resolve().parent)
+    return next((p for p in places if (p / "initdb").exists() and (p / "postgres").exists()), None)
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """The folder all xdist workers of this session see."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> PostgresServer:
+    """Skips where PostgreSQL is not installed; fails instead if WEFT_REQUIRE_POSTGRES=1."""
+
+    def give_up(reason: str) -> None:
+        if os.environ.get("WEFT_REQUIRE_POSTGRES") == "1":
+            pytest.fail(f"{reason} (WEFT_REQUIRE_POSTGRES=1)")
+        pytest.skip(reason)
+
+    bindir = postgres_bindir()
+    if bindir is None:
+        give_up("PostgreSQL is not installed: no initdb and postgres by pg_config, in /usr/lib, on PATH")
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        give_up(f"psycopg cannot be imported: {error}")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    session = os.getppid() if worker != "main" else os.getpid()
+    ready = shared_folder(tmp_path_factory) / READY
+    with ready.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            script = Path(__file__).with_name("postgres_server.py")
+            keeper = subprocess.Popen(
+                [sys.executable, script, str(bindir), str(session), ready],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            while not ready.exists() and keeper.poll() is None:
+                time.sleep(0.02)
+    answer = json.loads(ready.read_text()) if ready.exists() else {"error": "its keeper died"}
+    if "error" in answer:
+        give_up(f"PostgreSQL cannot be started: {answer['error']}")
+    return PostgresServer(answer["socket"], worker)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the server, from the process that outlives all workers, and wait until it is gone."""
+    if hasattr(session.config, "workerinput"):
+        return
+    ready = session.config._tmp_path_factory.getbasetemp() / READY
+    if not ready.exists():
+        return
+    answer = json.loads(ready.read_text())
+    ready.unlink()
+    if "error" in answer:
+        return
+    deadline = time.monotonic() + 30
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(answer["pid"], signal.SIGTERM)
+    while Path(answer["socket"]).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """This worker's own database: making one takes long, emptying it does not."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    yield postgres_database
+    postgres_server.empty(postgres_database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A state URL on each database; nothing is there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'weft.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
