@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Steps = tuple[str | int, ...]
 MAX_NODES = 200_000
+MAX_DEPTH = 100
 
 
 class YamlError(ConfigError):
@@ -84,17 +85,31 @@ def load_all(text: str | Path, source: str | None = None) -> list[Loaded]:
             raise YamlError(f"{name}: is not UTF-8 text (byte {error.start})") from error
     else:
         name, content = source or "<text>", text.removeprefix("\ufeff")
-    loader = _Loader(content)
     try:
-        return list(_documents(loader, name))
+        _bounded(content, name)
+        loader = _Loader(content)
+        try:
+            return list(_documents(loader, name))
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         raise YamlError(_syntax(error, name, content)) from error
     except yaml.reader.ReaderError as error:
         raise YamlError(f"{name}: holds a character that YAML does not allow: {error.reason}") from error
-    except RecursionError as error:
-        raise YamlError(f"{name}: is nested too deeply") from error
-    finally:
-        loader.dispose()
+
+
+def _bounded(content: str, source: str) -> None:
+    """Refuse deep nesting before nodes are built: the C composer recurses without a limit and would
+    take the process down."""
+    depth = 0
+    for event in yaml.parse(content, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                place = _place(event)
+                raise YamlError(f"{source}:{place[0]}:{place[1]}: nested more than {MAX_DEPTH} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _documents(loader: Any, source: str) -> Iterator[Loaded]:
@@ -120,6 +135,8 @@ def _syntax(error: yaml.MarkedYAMLError, source: str, content: str) -> str:
         message += f" ({error.context})"
     if "mapping values are not allowed" in (error.problem or ""):
         message += "; put text that holds ': ' into quotes"
+    elif re.search(r"(?:^|[:,{\[]|- )\s*\{\w+\}\S", line):
+        message += "; put text that begins with '{' into quotes"
     return message
 
 
@@ -218,8 +235,9 @@ class _Builder:
         return {**merged, **result} if merged else result
 
 
-def _place(node: yaml.Node) -> tuple[int, int]:
-    return (node.start_mark.line + 1, node.start_mark.column + 1)
+def _place(node: yaml.Node | yaml.Event) -> tuple[int, int]:
+    mark = node.start_mark
+    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
 
 def _short(tag: str) -> str:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-
 from weft.mapping.comparison import Comparator
 from weft.model.values import ABSENT, Ref
 
@@ -64,8 +63,10 @@ def test_same(build, left, right, field, a, b, same):
 
 
 def test_lines(build):
-    text = ("entity: sales_order\nobject: O\nkey: [Id]\nfields: {No: number}\n"
-            "lines: {lines: {object: L, parent: P, key: Id, fields: {T: {from: description, compare: casefold}}}}")
+    text = (
+        "entity: sales_order\nobject: O\nkey: [Id]\nfields: {No: number}\n"
+        "lines: {lines: {object: L, parent: P, key: Id, fields: {T: {from: description, compare: casefold}}}}"
+    )
     order = build(text)
     assert Comparator(order.entity, order, order, collection="lines").same("description", "a", "A")
     assert not Comparator(order.entity, order, order).same("description", "a", "A")

@@ -6,7 +6,6 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-
 from weft.mapping.exact import leave
 from weft.mapping.expression import Expression, ExpressionError
 from weft.model.values import Ref
@@ -93,7 +92,8 @@ def test_what_is_no_value_does_not_leave(value):
         ("$exists(a)", 1, "$blank"),
         ("[1..a]", 3, "range"),
         ("[1..2000]", 3, "range"),
-        ("a ~> |x|{'y': 1}|", 6, "transforms"),
+        ("a ~> |x|{'y': 1}|", 3, "built-in"),
+        ("|x|{'y': 1}|", 1, "transforms"),
         ("a ~> $f", 3, "built-in"),
         ("(a)(1)", 4, "built-in"),
         ("sum(a)", 1, "$sum"),

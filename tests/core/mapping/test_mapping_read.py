@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-
 from weft.model.values import Ref
 from weft.records import Record
 
@@ -28,10 +27,13 @@ def test_copies_and_leaves_missing_fields_absent(build, record, tables):
 
 
 def test_identity_company_and_variant(build, tables):
-    compiled = build("entity: customer\nvariant: person\nobject: Contact\nkey: [Id]\ncompany: area\n"
-                     "fields: {Name: name}")
+    compiled = build(
+        "entity: customer\nvariant: person\nobject: Contact\nkey: [Id]\ncompany: area\nfields: {Name: name}"
+    )
     stamp = datetime(2024, 1, 2, tzinfo=UTC)
-    found = one(compiled, Record("Contact", "9", {"Name": "x", "area": "usmf"}, "", "W/1", stamp, "Ann"), tables)
+    found = one(
+        compiled, Record("Contact", "9", {"Name": "x", "area": "usmf"}, "", "W/1", stamp, "Ann"), tables
+    )
     assert (found.entity, found.variant, found.object, found.key) == ("customer", "person", "Contact", "9")
     assert (found.company, found.version, found.changed_at, found.changed_by) == ("usmf", "W/1", stamp, "Ann")
 
@@ -62,8 +64,11 @@ def test_blank_text(build, record, tables, raw):
         ("modified", "2024-01-31T08:15:30.1234567Z", datetime(2024, 1, 31, 8, 15, 30, 123456, UTC)),
         ("modified", "2024-01-31T08:15:30+02:00", datetime(2024, 1, 31, 6, 15, 30, tzinfo=UTC)),
         ("modified", "0001-01-01T00:00:00Z", None),
-        ("modified", datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=1))),
-         datetime(2023, 12, 31, 23, tzinfo=UTC)),
+        (
+            "modified",
+            datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+            datetime(2023, 12, 31, 23, tzinfo=UTC),
+        ),
         ("number", 7, "7"),
         ("number", Decimal("7.10"), "7.10"),
         ("number", True, "true"),
@@ -104,8 +109,10 @@ def test_what_does_not_fit_is_a_problem(build, record, tables, field, raw, text)
 
 
 def test_blank_list(build, record, tables):
-    compiled = build("fields: {A: {from: credit_limit, blank: [0]}, B: {from: name, blank: ['-', n/a]},"
-                     " C: {from: blocked, blank: [false]}, D: {from: employees, blank: [0]}}")
+    compiled = build(
+        "fields: {A: {from: credit_limit, blank: [0]}, B: {from: name, blank: ['-', n/a]},"
+        " C: {from: blocked, blank: [false]}, D: {from: employees, blank: [0]}}"
+    )
     found = one(compiled, record({"A": Decimal("0.00"), "B": "n/a", "C": False, "D": 1}), tables)
     assert found.fields == {"credit_limit": None, "name": None, "blocked": None, "employees": 1}
 
@@ -116,10 +123,18 @@ def test_blank_zero_is_not_false(build, record, tables):
 
 
 def test_values(build, record, tables):
-    compiled = build("fields: {T: {from: type, values: {customer: [Kunde, Client], prospect: 2, '': None}},"
-                     " B: {from: blocked, values: {true: All, false: _x0020_}}}")
-    for raw, value in [("Kunde", "customer"), ("Client", "customer"), (2, "prospect"), ("None", None),
-                       ("", None), (None, None)]:
+    compiled = build(
+        "fields: {T: {from: type, values: {customer: [Kunde, Client], prospect: 2, '': None}},"
+        " B: {from: blocked, values: {true: All, false: _x0020_}}}"
+    )
+    for raw, value in [
+        ("Kunde", "customer"),
+        ("Client", "customer"),
+        (2, "prospect"),
+        ("None", None),
+        ("", None),
+        (None, None),
+    ]:
         assert one(compiled, record({"T": raw}), tables).fields["type"] == value
     assert one(compiled, record({"B": "_x0020_"}), tables).fields["blocked"] is False
     found = problem(compiled, record({"T": "Freund"}), tables)
@@ -146,7 +161,10 @@ def test_references(build, record, tables):
     )
     data = {"Cur": "cur-2", "Grp": "10", "ParentId": "p-1", "Land": "DE"}
     assert one(compiled, record(data), tables).fields == {
-        "currency": "USD", "group": "A", "parent": Ref("Account", "p-1"), "address.country": "DE",
+        "currency": "USD",
+        "group": "A",
+        "parent": Ref("Account", "p-1"),
+        "address.country": "DE",
     }
     blank = dict.fromkeys(data, "00000000-0000-0000-0000-000000000000")
     assert set(one(compiled, record(blank), tables).fields.values()) == {None}
@@ -171,14 +189,22 @@ def test_reference_by_another_field(build, record, tables):
     assert compiled.alternates() == {("customer", "Number")}
     assert problem(compiled, record({"ParentNo": "7"}), tables).code == "reference"
     tables.key_by = lambda entity, field, value: f"{entity}-{field}-{value}"
-    assert one(compiled, record({"ParentNo": "7"}), tables).fields["parent"] == Ref("Account", "customer-Number-7")
+    assert one(compiled, record({"ParentNo": "7"}), tables).fields["parent"] == Ref(
+        "Account", "customer-Number-7"
+    )
 
 
 def test_first_of_several_sources_that_is_not_empty_wins(build, record, tables):
-    compiled = build("fields: {AccountId: {ref: customer, from: parent, object: Account},"
-                     " ContactId: {ref: customer, from: parent, object: Contact}}")
-    assert one(compiled, record({"AccountId": "a", "ContactId": "c"}), tables).fields["parent"] == Ref("Account", "a")
-    assert one(compiled, record({"AccountId": "", "ContactId": "c"}), tables).fields["parent"] == Ref("Contact", "c")
+    compiled = build(
+        "fields: {AccountId: {ref: customer, from: parent, object: Account},"
+        " ContactId: {ref: customer, from: parent, object: Contact}}"
+    )
+    assert one(compiled, record({"AccountId": "a", "ContactId": "c"}), tables).fields["parent"] == Ref(
+        "Account", "a"
+    )
+    assert one(compiled, record({"AccountId": "", "ContactId": "c"}), tables).fields["parent"] == Ref(
+        "Contact", "c"
+    )
 
 
 def test_one_native_field_may_feed_several(build, record, tables):
@@ -205,12 +231,22 @@ def test_paths_through_nested_objects(build, record, tables):
 
 
 def test_expressions(build, record, tables):
-    compiled = build("fields: {X: {from: name, in: \"First & ' ' & Last\"}, Y: {from: credit_limit, in: Amount * 2},"
-                     " Z: {from: number, in: RecId}, E: {from: since, in: Day}}")
-    data = {"First": "Ada", "Last": "Byron", "Amount": Decimal("0.55"), "RecId": 5637144576123456789,
-            "Day": "1900-01-01"}
+    compiled = build(
+        "fields: {X: {from: name, in: \"First & ' ' & Last\"}, Y: {from: credit_limit, in: Amount * 2},"
+        " Z: {from: number, in: RecId}, E: {from: since, in: Day}}"
+    )
+    data = {
+        "First": "Ada",
+        "Last": "Byron",
+        "Amount": Decimal("0.55"),
+        "RecId": 5637144576123456789,
+        "Day": "1900-01-01",
+    }
     assert one(compiled, record(data), tables).fields == {
-        "name": "Ada Byron", "credit_limit": Decimal("1.1"), "number": "5637144576123456789", "since": None,
+        "name": "Ada Byron",
+        "credit_limit": Decimal("1.1"),
+        "number": "5637144576123456789",
+        "since": None,
     }
     assert set(compiled.native_fields()) == {"Id", *data}
 
@@ -234,8 +270,10 @@ def test_when_and_locked(build, record, tables):
 
 
 def test_expression_over_parts_and_lines(build, record, tables):
-    compiled = build("parts: {mail: {object: Mail, join: {Owner: Id}}}\n"
-                     "fields: {X: {from: name, in: \"$uppercase(mail.Address)\"}}")
+    compiled = build(
+        "parts: {mail: {object: Mail, join: {Owner: Id}}}\n"
+        'fields: {X: {from: name, in: "$uppercase(mail.Address)"}}'
+    )
     assert compiled.part_fields("mail") == ["Owner", "Address"]
     row = Record("Mail", "m", {"Address": "a"})
     assert one(compiled, record({}, children={"mail": [row]}), tables).fields == {"name": "A"}
@@ -274,7 +312,11 @@ def test_lines(build, tables):
     assert first.fields == {"position": 1, "description": None, "quantity": Decimal(1)}
     assert second.fields["product"] == Ref("Product", "p")
     assert (second.entity, second.object, second.version, second.company) == (
-        "sales_order_line", "OrderLines", "v", "c")
+        "sales_order_line",
+        "OrderLines",
+        "v",
+        "c",
+    )
     assert set(compiled.line_fields("lines")) == {"Id", "OrderId", "No", "Kind", "Text", "Qty", "ProductId"}
 
 

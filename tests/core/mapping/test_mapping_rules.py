@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-
 from weft.mapping.expression import ExpressionError
 from weft.mapping.rules import compile_rule
 from weft.model.values import Ref
@@ -83,7 +82,7 @@ def order():
         ("$uppercase(address.country) = 'US'", True),
         ("address.city = ''", True),
         ("$blank(address.city)", True),
-        ("lines[amount > 2].amount[0] = 2.5", True),
+        ("(lines.amount)[0] = 2.5", True),
     ],
 )
 def test_rules(order, text, holds):
@@ -131,3 +130,12 @@ def test_long_and_deep_rules_end():
     assert compile_rule(" or ".join(["a = 2"] * 100))(record) is False
     with pytest.raises(ExpressionError):
         compile_rule("(" * 2500 + "a = 1" + ")" * 2500)
+
+
+def test_accepts_and_follow_of_a_mapping(build, canonical):
+    compiled = build("accepts: \"type = 'customer'\"\nfollow: credit_limit > 0\nfields: {Name: name}")
+    assert compiled.accepts(canonical(type="customer"))
+    assert not compiled.accepts(canonical(type="prospect"))
+    assert compiled.follow(canonical(credit_limit=Decimal("0.01")))
+    plain = build("fields: {Name: name}")
+    assert (plain.accepts, plain.follow) == (None, None)

@@ -178,7 +178,10 @@ class _Checker:
         base: tuple[str, ...] = ("fields",),
     ) -> tuple[str, ...]:
         for spec in specs:
-            if spec.native == native:
+            if spec.in_ is not None:
+                if native in (spec.in_.reads or spec.map.needs or ()):
+                    return (*base, spec.label, "in")
+            elif spec.native == native:
                 return (*base, spec.label)
         return other
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Literal
 
@@ -417,7 +418,15 @@ async def _hinted(run: Run, pipeline: Pipeline, hints: Sequence[PendingHint]) ->
                         await pipeline.keys(end, compiled, place, keys)
                     if len(keys) < len(group):
                         await _scan(run, pipeline, end, place, compiled, mark=False)
-        await run.runtime.state.write(lambda tx, group=group: tx.hints.done(group))
+        await run.runtime.state.write(partial(_drop_hints, group))
+
+
+def _drop_hints(hints: Sequence[PendingHint], tx: Tx) -> None:
+    tx.hints.done(hints)
+
+
+def _postpone(issues: Sequence[int], until: datetime, tx: Tx) -> None:
+    tx.issues.schedule_many([(issue, until) for issue in issues])
 
 
 def _reading(flow: Flow, connection: str, object_name: str) -> tuple[End, list[CompiledMapping]] | None:
@@ -443,9 +452,7 @@ async def _retry(run: Run, pipeline: Pipeline, issues: Sequence[Issue]) -> None:
         found = _reading(run.flow, connection, object_name)
         ids = [issue.id for issue in group]
         later = run.now + run.flow.config.retry.longest
-        await run.runtime.state.write(
-            lambda tx, ids=ids, later=later: tx.issues.schedule_many([(one, later) for one in ids])
-        )
+        await run.runtime.state.write(partial(_postpone, ids, later))
         if found is None:
             continue
         end, mappings = found

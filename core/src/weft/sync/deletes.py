@@ -187,8 +187,8 @@ async def vanished(run: Run, side: Side, works: Sequence[Work], settlement: Sett
             continue
         policy = policy_of(run, work)
         connection = work.pair.connection_of(side)
-        _note_gone(link, side, settlement)
         if policy == "ignore" or not run.flow.writes(other(side)):
+            _note_gone(link, side, settlement)
             settlement.journal(
                 work,
                 "delete",
@@ -199,6 +199,7 @@ async def vanished(run: Run, side: Side, works: Sequence[Work], settlement: Sett
                 right=link.right_key,
             )
         elif policy == "ask":
+            _note_gone(link, side, settlement)
             settlement.issue(
                 work,
                 "delete",

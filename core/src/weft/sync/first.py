@@ -75,16 +75,23 @@ async def first_load(run: Run, pipeline: Pipeline) -> None:
             for company in end.companies:
                 for compiled in end.mappings.values():
                     cursors += await _stage(run, end, company, compiled, scratch)
-        pipeline.matcher = StagedMatcher(scratch)
-        for end in run.flow.ends():
-            for company in end.companies:
-                for variant, compiled in end.mappings.items():
-                    place = Place(end.side, end.connection, company, variant)
-                    for page in scratch.pages(place, PAGE):
-                        await _bring(run, pipeline, end, company, compiled, page)
+        live, pipeline.matcher = pipeline.matcher, StagedMatcher(scratch)
+        try:
+            await _bring_all(run, pipeline, scratch)
+        finally:
+            pipeline.matcher = live
     settlement = Settlement(run)
     settlement.cursors.extend(cursors)
     await settlement.commit()
+
+
+async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch) -> None:
+    for end in run.flow.ends():
+        for company in end.companies:
+            for variant, compiled in end.mappings.items():
+                place = Place(end.side, end.connection, company, variant)
+                for page in scratch.pages(place, PAGE):
+                    await _bring(run, pipeline, end, company, compiled, page)
 
 
 async def _stage(run: Run, end: End, company: str, compiled: CompiledMapping, scratch: Scratch) -> list[Cursor]:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from weft.sync.run import Run
 
 WAVES = 5
+REMEMBERED = 10_000
+"""So many excluded records are kept in mind, to tell those that wait for one at once."""
 
 
 class Pipeline:
@@ -45,6 +47,8 @@ class Pipeline:
         self.parents = parents
         self.matcher: Matcher = matcher or LiveMatcher()
         self.router = Router(run)
+        ends = run.flow.rights.values()
+        self._several_targets = len(ends) > 1 or any(len(end.companies) > 1 for end in ends)
 
     async def page(
         self,
@@ -109,12 +113,12 @@ class Pipeline:
         for one in caught:
             known = links.get(one.record.key, [])
             if one.excluded is not None:
-                self._excluded(end, one, known)
+                self._excluded(end, one, known, settlement)
             elif one.canonical is None or one.problems:
                 settlement.caught_problem(end, one)
             elif known:
                 linked += [from_link(run, link, end.side, one) for link in known]
-                if end.side == "left" and len(run.flow.rights) + len(run.flow.left.companies) > 2:
+                if end.side == "left" and self._several_targets:
                     fresh.append(one)
             else:
                 fresh.append(one)
@@ -135,11 +139,18 @@ class Pipeline:
         await self._choices(works, settlement)
         await self.waves(works, settlement)
 
-    def _excluded(self, end: End, one: Caught, known: Sequence[Link]) -> None:
-        self.run.counts["excluded"] += 1
+    def _excluded(self, end: End, one: Caught, known: Sequence[Link], settlement: Settlement) -> None:
+        run = self.run
         reason = one.excluded or ""
-        if len(self.run.excluded_parents) < 10_000:
-            self.run.excluded_parents[self.run.flow.entity.name, one.record.key] = reason
+        if len(run.excluded_parents) < REMEMBERED:
+            run.excluded_parents[run.flow.entity.name, one.record.key] = reason
+        if known:
+            # It was in agreement once; that it no longer is kept so must be told.
+            for link in known:
+                work = from_link(run, link, end.side, one)
+                settlement.journal(work, "capture", "excluded", reason, side=end.side)
+        else:
+            run.counts["excluded"] += 1
 
     async def _targets(
         self,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -87,8 +89,9 @@ class Run:
         pages = self.runtime.plugins.iterate_around(
             end.kind, "read", ctx=self.context(end, query.company), session=session, query=query
         )
-        async for page in pages:
-            yield page
+        async with aclosing(_ahead(pages)) as pages_ahead:
+            async for page in pages_ahead:
+                yield page
 
     async def catch(
         self,
@@ -156,3 +159,17 @@ class Run:
         """Let the caller show progress."""
         if self.progress is not None:
             self.progress(self)
+
+
+async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
+    """Read the next page while the last one is being worked on."""
+    following = asyncio.ensure_future(anext(pages, None))
+    try:
+        while (page := await following) is not None:
+            following = asyncio.ensure_future(anext(pages, None))
+            yield page
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        if isinstance(pages, AsyncGenerator):
+            await pages.aclose()

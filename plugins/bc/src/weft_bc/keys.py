@@ -35,7 +35,9 @@ async def by_keys(session: BcSession, plan: Plan, query: Query, *, lane: Lane) -
         except ValueError:
             alien.append(key)
     if alien:
-        yield Page(gone=alien)  # no guid was ever a key here
+        shown = ", ".join(alien[:5])
+        session.log.warning("%s: not a key of Business Central: %s", plan.object, shown)
+        yield Page(invisible=alien)
     for some in chunks(guids, TERMS):
         try:
             rows = await _list(session, plan, query.company, some, headers, lane)
@@ -56,8 +58,6 @@ async def by_keys(session: BcSession, plan: Plan, query: Query, *, lane: Lane) -
 async def _list(
     session: BcSession, plan: Plan, company: str, keys: Sequence[str], headers: dict[str, str], lane: Lane
 ) -> list[Row]:
-    from weft.errors import WeftError  # noqa: F401 - documents what passes through
-
     client, rows = session.client, []
     asked = plan.query(filter=any_of(plan.key, [session.key(key) for key in keys]))
     path = session.path(company, plan.object)

@@ -151,3 +151,55 @@ def test_time_registration(bc: Any) -> None:
     assert (made["employeeNumber"], made["unitOfMeasureCode"], made["status"]) == (employee["number"], "HOUR", "Open")
     assert "lastModfiedDateTime" in made
     assert bc.patch(f"{path}({made['id']})", {"quantity": 8})["quantity"] == 8
+
+
+def test_journals_with_their_lines_in_one_request(bc: Any) -> None:
+    bank = bc.rows("bankAccounts?$top=1")[0]
+    invoice = bc.posted_invoice(20)
+    body = {
+        "code": "DEEP1",
+        "balancingAccountId": bank["id"],
+        "customerPayments": [{"amount": -20, "appliesToInvoiceNumber": invoice["number"]}],
+    }
+    journal = bc.ok("POST", "customerPaymentJournals?$expand=customerPayments", body)
+    assert journal["balancingAccountNumber"] == bank["number"]
+    assert journal["customerPayments"][0]["appliesToInvoiceId"] == invoice["id"]
+    bc.ok("POST", f"journals({journal['id']})/Microsoft.NAV.post")
+    assert bc.ok("GET", f"salesInvoices({invoice['id']})")["status"] == "Paid"
+    general = {
+        "code": "DEEP2",
+        "journalLines": [{"accountNumber": "60300", "amount": 5}, {"accountNumber": "10100", "amount": -5}],
+    }
+    made = bc.ok("POST", "journals", general)
+    lines = bc.rows(f"journals({made['id']})/journalLines")
+    assert len({line["documentNumber"] for line in lines}) == 1
+    bc.ok("POST", f"journals({made['id']})/Microsoft.NAV.post")
+    assert bc.raw("DELETE", f"customerPaymentJournals({journal['id']})").status_code == 204
+    assert bc.call("GET", f"journals({journal['id']})")[0] == 404
+
+
+def test_a_payment_of_a_settled_invoice_is_refused_and_nothing_is_posted(bc: Any) -> None:
+    invoice = bc.posted_invoice(10)
+    bc.command("receive_payment", invoice=invoice["id"])
+    journal = payment_journal(bc, "PAY9")
+    lines = f"customerPaymentJournals({journal['id']})/customerPayments"
+    other = bc.posted_invoice(10)
+    bc.ok("POST", lines, {"amount": -10, "appliesToInvoiceId": other["id"]})
+    bc.ok("POST", lines, {"amount": -10, "appliesToInvoiceId": invoice["id"]})
+    text = bc.refused(400, DIALOG, "POST", f"journals({journal['id']})/Microsoft.NAV.post")
+    assert "There is no Cust. Ledger Entry within the filter." in text
+    assert bc.ok("GET", f"salesInvoices({other['id']})")["status"] == "Open", "one transaction"
+    assert len(bc.rows(lines)) == 2
+
+
+def test_default_dimensions_of_a_customer(bc: Any) -> None:
+    customer = bc.customer()
+    dimension = bc.rows("dimensions?$filter=code eq 'DEPARTMENT'")[0]
+    value = bc.rows(f"dimensions({dimension['id']})/dimensionValues")[0]
+    path = f"customers({customer['id']})/defaultDimensions"
+    body = {"dimensionId": dimension["id"], "dimensionValueId": value["id"], "postingValidation": "Same Code"}
+    made = bc.ok("POST", path, body)
+    assert (made["dimensionCode"], made["postingValidation"]) == ("DEPARTMENT", "Same_x0020_Code")
+    assert made["parentType"] == "Customer"
+    bc.refused(400, "Internal_EntityWithSameKeyExists", "POST", path, body)
+    assert len(bc.rows(f"defaultDimensions?$filter=parentId eq {customer['id']}")) == 1

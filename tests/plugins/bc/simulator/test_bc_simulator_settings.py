@@ -36,7 +36,7 @@ def test_other_answers_to_unsettled_questions(start: Any) -> None:
     bc.command("receive_payment", invoice=invoice["id"])
     after = bc.ok("GET", f"salesInvoices({invoice['id']})")
     assert (after["status"], after["remainingAmount"]) == ("Paid", 0)
-    assert after["lastModifiedDateTime"] > invoice["lastModifiedDateTime"]
+    assert after["lastModifiedDateTime"] != invoice["lastModifiedDateTime"]
     assert after["@odata.etag"] != invoice["@odata.etag"]
 
 

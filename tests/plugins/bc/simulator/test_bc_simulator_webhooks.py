@@ -21,6 +21,7 @@ class Receiver:
         self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
         self.token_ok = True
+        self.arrived = threading.Event()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,6 +33,7 @@ class Receiver:
                     return
                 receiver.bodies.append(json.loads(body))
                 receiver.headers.append(dict(self.headers))
+                receiver.arrived.set()
                 self.reply(receiver.statuses.pop(0) if receiver.statuses else 200, "")
 
             def reply(self, status: int, text: str) -> None:
@@ -58,7 +60,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def bc(start: Any) -> Any:
-    return start(records=5, max_notifications=5)
+    return start(records=5, max_notifications=5, notify_every=None)
 
 
 def subscribe(bc: Any, receiver: Receiver, name: str = "customers") -> dict[str, Any]:
@@ -165,4 +167,12 @@ def test_a_late_commit_is_told_when_it_is_visible(bc: Any, receiver: Receiver) -
     assert bc.command("flush_events") == []
     bc.served.call(bc.sim.release)
     bc.command("flush_events")
+    assert told(receiver) == [("created", f"customers({row['id']})")]
+
+
+def test_notifications_leave_by_themselves_when_due(start: Any, receiver: Receiver) -> None:
+    bc = start(records=3, notification_delay=0.01, notify_every=0.01)
+    subscribe(bc, receiver)
+    row = bc.customer()
+    assert receiver.arrived.wait(10)
     assert told(receiver) == [("created", f"customers({row['id']})")]

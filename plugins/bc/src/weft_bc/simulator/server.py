@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -49,6 +51,7 @@ class BusinessCentralSimulator(Simulator):
         self.env = Environment(chosen, self.clock, self.counters)
         self.store = self.env.stores
         self.limiter = Limiter(chosen, self.clock)
+        self._notifying: asyncio.Task[None] | None = None
         self.commands_of = Commands(self.env)
         for name, (function, text) in self.commands_of.table().items():
             self.register(name, function, text)
@@ -88,8 +91,15 @@ class BusinessCentralSimulator(Simulator):
         self.env.root = f"{self.base_url}{self.api_path}"
         self.entra.base_url = self.entra.base_url or self.base_url
         self.env.hooks.attach(self, self.config.webhook_ca or self.ca_file)
+        sender = self.env.hooks.sender
+        if self.config.webhooks and self.config.notify_every is not None and sender is not None:
+            self._notifying = asyncio.create_task(sender.run(self.config.notify_every))
 
     async def stop(self) -> None:
+        if self._notifying is not None:
+            self._notifying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._notifying
         if self.env.hooks.sender is not None:
             await self.env.hooks.sender.close()
 
@@ -169,7 +179,7 @@ class BusinessCentralSimulator(Simulator):
                 f"The number of operations in the batch request exceeds the maximum '{self.config.batch_limit}'.",
             )
         outer = Call(request.method, "$batch", "", headers, b"")
-        snapshot = headers.get("isolation", headers.get("odata-isolation", "")).lower() == "snapshot"
+        snapshot = headers.get("isolation", "").lower() == "snapshot"
         answers = await run_batch(
             parts,
             lambda part: self._part(part, headers, client),

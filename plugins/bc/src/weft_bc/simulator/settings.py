@@ -55,6 +55,7 @@ class Settings(SimSettings):
 
     # Change notifications.
     webhooks: bool = True
+    notify_every: float | None = 0.5  # how often what is due is sent; None: only by the command flush_events
     notification_delay: float = 30.0
     notification_timeout: float = 30.0
     handshake_timeout: float = 5.0

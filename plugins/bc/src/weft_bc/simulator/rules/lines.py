@@ -172,18 +172,18 @@ class LineRules(Rules):
 
     def outstanding(self, line: Values, given: set[str]) -> None:
         """Orders: what is still to be shipped and invoiced follows the quantity unless it was written."""
-        for todo, done in (
+        for pending, done in (
             ("shipQuantity", "shippedQuantity"),
             ("receiveQuantity", "receivedQuantity"),
             ("invoiceQuantity", "invoicedQuantity"),
         ):
-            if todo not in line:
+            if pending not in line:
                 continue
             left = Decimal(line["quantity"]) - Decimal(line[done])
-            if todo not in given:
-                line[todo] = left
-            elif abs(line[todo]) > abs(left):
-                word = {"s": "ship", "r": "receive", "i": "invoice"}[todo[0]]
+            if pending not in given:
+                line[pending] = left
+            elif abs(line[pending]) > abs(left):
+                word = {"s": "ship", "r": "receive", "i": "invoice"}[pending[0]]
                 raise dialog(f"You cannot {word} more than {left} units.")
 
     def modify(self, co: Company, name: str, row: Row, values: Values) -> Row:

@@ -229,13 +229,13 @@ def invoice_from(
         copied = {**co.schema[target.lines].blanks, **copied}
         copied |= {"documentId": made["id"], "quantity": line[quantity], target.price: line[kind.price]}
         copied |= {k: v for k, v in line_amounts(co, target, made, copied, {"discountPercent"}).items() if k in copied}
-        for todo, done in (
+        for pending, done in (
             ("shipQuantity", "shippedQuantity"),
             ("receiveQuantity", "receivedQuantity"),
             ("invoiceQuantity", "invoicedQuantity"),
         ):
-            if todo in copied:
-                copied |= {todo: line[quantity], done: ZERO}
+            if pending in copied:
+                copied |= {pending: line[quantity], done: ZERO}
         co.insert(target.lines, copied, silent=True)
     copy_dimensions(co, source["id"], made["id"], target.parent_type)
     return totals(co, target, made)

@@ -1,0 +1,198 @@
+"""What every command works with: the configuration, the plugins, the state, a runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from weft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from weft.config.loading import Config
+    from weft.net.secrets import Redactor
+    from weft.plugins import Plugins
+    from weft.runtime import Runtime
+    from weft.state.store import State
+
+T = TypeVar("T")
+
+
+@dataclass
+class App:
+    """One call of the command. Tests hand in ``given_plugins`` and a ``clock``."""
+
+    config_path: Path = Path("weft.yaml")
+    log_level: str | None = None
+    debug: bool = False
+    given_plugins: Plugins | None = None
+    clock: Any = None
+    _handlers: list[logging.Handler] = field(default_factory=list)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Knows every secret that was looked up, and masks it."""
+        from weft.net.secrets import Redactor
+
+        return Redactor()
+
+    def now(self) -> datetime:
+        now: datetime = self.clock.now() if self.clock is not None else datetime.now(UTC)
+        return now
+
+    # -- plugins -----------------------------------------------------------------------------------
+
+    def kinds(self) -> list[str]:
+        """Names of the installed plugins; none of them is imported."""
+        if self.given_plugins is not None:
+            return sorted(self.given_plugins.loaded)
+        from importlib.metadata import entry_points
+
+        return sorted({point.name for point in entry_points(group="weft")})
+
+    def plugins(self, only: set[str] | None = None) -> Plugins:
+        """The plugins of these kinds (None: all), loaded."""
+        if self.given_plugins is not None:
+            return self.given_plugins
+        from weft.plugins import Plugins
+
+        return Plugins.discover(only)
+
+    # -- configuration -----------------------------------------------------------------------------
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration, read and checked.
+
+        :raises InvalidConfig: with every mistake.
+        """
+        from weft.config.loading import load
+
+        config = load(self.config_path, self.given_plugins)
+        self._log_to(config)
+        return config
+
+    def flows(self, names: tuple[str, ...]) -> list[str] | None:
+        """The flows named, checked; None for all.
+
+        :raises ConfigError: an unknown flow, with the nearest name.
+        """
+        for name in names:
+            self.config.flow(name)
+        if not names and not self.config.flows:
+            raise ConfigError(f"{self.config_path}: no flows are declared under flows:")
+        return list(names) or None
+
+    def _log_to(self, config: Config) -> None:
+        """Log as the configuration says; every handler masks secrets."""
+        if self._handlers:
+            return
+        from weft.net.secrets import RedactingFilter
+
+        settings = config.log
+        handler: logging.Handler
+        if settings.file is not None:
+            handler = logging.FileHandler(config.folder / settings.file, encoding="utf-8")
+        else:
+            handler = logging.StreamHandler(sys.stderr)
+        handler.addFilter(RedactingFilter(self.redactor))
+        handler.setFormatter(_formatter(settings.format))
+        logger = logging.getLogger("weft")
+        # On a terminal the tables tell what a command did; a log on the same screen starts at warnings.
+        quiet = settings.level == "info" and settings.file is None
+        logger.setLevel((self.log_level or ("warning" if quiet else settings.level)).upper())
+        logger.addHandler(handler)
+        logger.propagate = False
+        self._handlers.append(handler)
+
+    def close(self) -> None:
+        """Take the log handlers away again."""
+        logger = logging.getLogger("weft")
+        for handler in self._handlers:
+            logger.removeHandler(handler)
+            handler.close()
+        self._handlers.clear()
+
+    # -- state -------------------------------------------------------------------------------------
+
+    @cached_property
+    def state_url(self) -> str:
+        from weft.config.secrets import state_url
+
+        return state_url(self.config, redactor=self.redactor)
+
+    def has_state(self) -> bool:
+        """Whether the state exists already; a database server is asked when it is opened."""
+        from weft.state.place import parse
+
+        path = parse(self.state_url).path
+        return path is None or path.exists()
+
+    @contextmanager
+    def reading(self) -> Iterator[State]:
+        """The state for looking at, also while another process acts on it.
+
+        :raises StateError: there is none yet, or it cannot be opened.
+        """
+        from weft.state.store import State
+
+        with State.open(self.state_url, create=False, exclusive=False) as state:
+            yield state
+
+    @contextmanager
+    def acting(self, *, create: bool = False) -> Iterator[State]:
+        """The state for changing it; on SQLite nobody else may be acting then.
+
+        :raises StateError: naming the process that has it.
+        """
+        from weft.state.store import State
+
+        with State.open(self.state_url, create=create, exclusive=True) as state:
+            yield state
+
+    # -- running -----------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def runtime(self, state: State) -> AsyncIterator[Runtime]:
+        """A runtime over an open state; its sessions are closed at the end."""
+        async with self.make_runtime(state) as runtime:
+            yield runtime
+
+    def make_runtime(self, state: State) -> Runtime:
+        from weft.runtime import Runtime, SystemClock
+
+        plugins = self.plugins(self.config.kinds())
+        return Runtime(self.config, state, plugins, clock=self.clock or SystemClock(), redactor=self.redactor)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end."""
+        return asyncio.run(work)
+
+
+class Formatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        import json
+
+        at = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_text:
+            line["traceback"] = record.exc_text
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _formatter(form: str) -> logging.Formatter:
+    if form == "json":
+        return Formatter()
+    return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+

@@ -1,0 +1,43 @@
+"""From answers to outcomes, and small readings of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from weft.net.odata.metadata import Metadata, Property
+from weft.records import Item, Outcome
+from weft_bc.failures import is_missing, is_stale
+from weft_bc.sending import Answer
+from weft_bc.values import written
+
+
+def typed(data: Mapping[str, Any], known: Mapping[str, Property], meta: Metadata) -> dict[str, Any]:
+    """Native values as the body carries them."""
+    return {name: written(value, known.get(name), meta) for name, value in data.items()}
+
+
+def failed(item: Item, answer: Answer) -> Outcome:
+    """The outcome of a call that did not succeed. A record that is not there any more is a conflict too:
+    core reads it again and learns what became of it."""
+    if answer.state == "doubt":
+        return Outcome(item.id, "in_doubt", key=item.key, error=answer.error)
+    if answer.state == "later":
+        return Outcome(item.id, "retry", key=item.key, error=answer.error)
+    odata = answer.odata
+    stale = odata is not None and item.op != "create" and (is_stale(odata) or is_missing(odata))
+    return Outcome(item.id, "conflict" if stale else "rejected", key=item.key, error=answer.error)
+
+
+def key_in(location: str | None) -> str | None:
+    """The id at the end of a Location header: ``…/customers(5d11…)``."""
+    if not location or "(" not in location or not location.endswith(")"):
+        return None
+    return location[location.rindex("(") + 1 : -1]
+
+
+def set_in(location: str | None) -> str | None:
+    """The entity set a Location header leads to."""
+    if not location or "(" not in location:
+        return None
+    return location[: location.rindex("(")].rpartition("/")[2]

@@ -1,0 +1,152 @@
+"""Writing: single records in batches, documents with their lines one by one, then actions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from weft.records import Context, Error, Intents, Item, Outcome, Query, Record
+from weft_bc.documents import DocumentWriter
+from weft_bc.journals import BATCHES, NAMED_BY, batch_id
+from weft_bc.outcomes import failed, key_in, typed
+from weft_bc.rows import records
+from weft_bc.selection import Plan
+from weft_bc.sending import Answer, Call, Halt, Sender
+from weft_bc.session import BcSession
+
+
+class Writer:
+    """One call of ``weft_write``."""
+
+    def __init__(self, ctx: Context, session: BcSession, intents: Intents) -> None:
+        self.ctx = ctx
+        self.session = session
+        self.intents = intents
+        self.sender = Sender(session, intents, ctx.lane)
+        self._plans: dict[int, Plan] = {}
+
+    async def write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
+        """One outcome an item. Once nothing can be sent any more, the rest is told to be tried later and
+        core's exception is raised."""
+        waiting = {item.id: item for item in items}
+        try:
+            async for outcome in self._write(items):
+                waiting.pop(outcome.id, None)
+                yield outcome
+        except Halt as halt:
+            for item in waiting.values():
+                yield Outcome(item.id, "retry", key=item.key, error=halt.error)
+            raise halt.why from None
+
+    async def _write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
+        simple: list[Call] = []
+        documents: list[Item] = []
+        for item in items:
+            if item.children or item.actions or item.op == "action" or (item.op == "create" and item.key):
+                documents.append(item)
+            elif item.mapping.lines and item.op in ("create", "update"):
+                documents.append(item)
+            else:
+                try:
+                    simple.append(await self._call(item))
+                except ValueError as error:
+                    yield Outcome(item.id, "rejected", key=item.key, error=Error("record", str(error)))
+        async for call, answer in self.sender.send_all([c for c in simple if c.method]):
+            yield await self._outcome(call.item, answer)
+        for call in simple:
+            if not call.method:
+                yield Outcome(call.item.id, "unchanged", key=call.item.key, version=call.item.version)
+        async for outcome in self._documents(documents):
+            yield outcome
+
+    async def _documents(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
+        """Documents side by side, as many at a time as the connection takes."""
+        if not items:
+            return
+        gate = asyncio.Semaphore(self.session.settings.max_concurrency)
+
+        async def one(item: Item) -> Outcome | Halt:
+            async with gate:
+                try:
+                    plan = await self.plan(item)
+                    return await DocumentWriter(self, plan, item).write()
+                except Halt as halt:
+                    return halt
+
+        tasks = [asyncio.create_task(one(item)) for item in items]
+        halted: Halt | None = None
+        try:
+            for task in asyncio.as_completed(tasks):
+                result = await task
+                if isinstance(result, Halt):
+                    halted = result
+                else:
+                    yield result
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if halted is not None:
+            raise halted
+
+    # -- pieces ------------------------------------------------------------------------------------
+
+    async def plan(self, item: Item) -> Plan:
+        """How an item's record is read; needed to return its representation."""
+        found = self._plans.get(id(item.mapping))
+        if found is None:
+            meta = await self.session.metadata()
+            query = Query("keys", item.mapping, company=item.company)
+            found = self._plans[id(item.mapping)] = self.session.plans.plan(query, self.ctx.entity, meta)
+        return found
+
+    async def _call(self, item: Item) -> Call:
+        """The single request of an item without lines; one without a method has nothing to send."""
+        session = self.session
+        if item.op == "create":
+            body = await self.body(item.object, item.data)
+            path = session.path(item.company, item.object)
+            batches = BATCHES.get(item.object)
+            if batches is not None:
+                code = str(item.data.get(NAMED_BY) or "")
+                journal = await batch_id(session, item.company, item.object, code)
+                path = session.path(item.company, (batches, session.key(journal)), item.object)
+                body.pop(NAMED_BY, None)
+            return Call(item, "POST", path, body, creates=True)
+        if item.key is None:
+            raise ValueError(f"a {item.op} needs the record's key")
+        url = session.path(item.company, (item.object, session.key(item.key)))
+        guard = {"If-Match": item.version or "*"}
+        if item.op == "delete":
+            return Call(item, "DELETE", url, headers=guard)
+        body = await self.body(item.object, item.data)
+        if not body:
+            return Call(item, "", url)
+        return Call(item, "PATCH", url, body, guard)
+
+    async def body(self, object: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        meta = await self.session.metadata()
+        known = await self.session.properties(object)
+        return typed(data, known, meta)
+
+    async def _outcome(self, item: Item, answer: Answer) -> Outcome:
+        if answer.state != "done":
+            return failed(item, answer)
+        if item.op == "delete":
+            return Outcome(item.id, "deleted", key=item.key, company=item.company)
+        row = answer.row
+        if row is None:
+            key = item.key or key_in(answer.location)
+            return Outcome(item.id, "created" if item.op == "create" else "updated", key=key, version=answer.etag)
+        record = await self.record(item, row)
+        return Outcome(
+            item.id, "created" if item.op == "create" else "updated", key=record.key, version=record.version,
+            company=item.company, record=record,
+        )  # fmt: skip
+
+    async def record(self, item: Item, row: dict[str, Any]) -> Record:
+        """The representation a write returned."""
+        plan = await self.plan(item)
+        [record] = await records(self.session, plan, item.company, [row], lane=self.ctx.lane)
+        return record

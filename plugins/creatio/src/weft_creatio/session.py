@@ -1,0 +1,220 @@
+"""An open connection to one site: its HTTP session, and what was learnt about it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from weft.errors import ConfigError
+from weft.net.auth import Auth, OAuthClientCredentials
+from weft.net.errors import NetError
+from weft.net.limiter import Lane
+from weft.net.odata.batch import Item, Result, send_batch
+from weft.net.odata.client import ODataClient, Row
+from weft.net.odata.errors import ODataError
+from weft.net.odata.metadata import EntityType, Metadata, parse
+from weft.net.odata.query import Query, eq
+from weft.net.retry import Retry
+from weft.net.session import HttpSession
+from weft.net.settings import HttpSettings
+from weft_creatio.failures import is_denied, reading
+from weft_creatio.login import FormsLogin
+from weft_creatio.package.names import Names
+from weft_creatio.selection import Plans
+from weft_creatio.settings import CreatioSettings
+
+PREFER = "continue-on-error"
+
+
+class CreatioSession:
+    """What core hands back to the hooks.
+
+    ``identity`` is the Id of the contact that ModifiedBy shows for weft's own writes; None until it is
+    known.
+    """
+
+    def __init__(self, settings: CreatioSettings, http: HttpSession, log: logging.Logger) -> None:
+        self.settings = settings
+        self.http = http
+        self.log = log
+        self.client = ODataClient(http, "odata")
+        self.names = Names(settings.prefix)
+        self.plans = Plans()
+        self.identity: str | None = settings.identity
+        self.guid_comparison: bool | None = {"yes": True, "no": False}.get(settings.guid_comparison)
+        """Whether the site accepts ``Id gt <guid>``; None: not tried yet."""
+        self._metadata: Metadata | None = None
+        self._learning = asyncio.Lock()
+
+    # -- what there is -----------------------------------------------------------------------------
+
+    async def metadata(self) -> Metadata:
+        """``$metadata``, read once (1.4 MB on a full bundle)."""
+        async with self._learning:
+            if self._metadata is None:
+                with reading():
+                    document = await self.client.metadata()
+                self._metadata = await asyncio.to_thread(parse, document)
+            return self._metadata
+
+    async def type_of(self, object: str, at: str = "") -> EntityType:
+        """The type of an entity set. :raises ConfigError: the site has no such object."""
+        return set_type(await self.metadata(), object, self.settings.prefix, at or self.http.system)
+
+    async def has(self, object: str) -> bool:
+        return object in (await self.metadata()).sets
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    async def rows(self, object: str, query: Query, *, lane: Lane = "bulk") -> list[Row]:
+        """One page, as wide as the query's ``top``."""
+        with reading():
+            found: list[Row] = []
+            async for page in self.client.pages(object, query, lane=lane):
+                found += page.rows
+            return found
+
+    async def gets(self, urls: Sequence[str], *, lane: Lane = "bulk") -> list[Result]:
+        """Many reads at once, one result each, in batches where the site may be sent them.
+
+        :raises EndpointDown, AuthError, ConfigError: nothing is known about any of them.
+        """
+        found: list[Result] = []
+        size = 1 if self.settings.batch == "none" else self.settings.batch_size
+        with reading():
+            for at in range(0, len(urls), size):
+                found += await self.send(
+                    [Item(str(at + n), "GET", url) for n, url in enumerate(urls[at : at + size])], lane=lane
+                )
+        return found
+
+    async def send(self, items: Sequence[Item], *, lane: Lane = "bulk") -> list[Result]:
+        """Items as one request: a batch, or the only one by itself, so that its answer is told best.
+
+        Raises what :func:`weft.net.odata.batch.send_batch` lists.
+        """
+        if len(items) == 1:
+            return [await self._single(items[0], lane)]
+        form = "multipart" if self.settings.batch == "multipart" else "json"
+        prefer = PREFER if self.settings.continue_on_error else None
+        results = await send_batch(self.client, items, form=form, prefer=prefer, lane=lane)
+        if all(item.method == "GET" for item in items):
+            # A site that stops at the first failure: ask again for what it left out.
+            for at, result in enumerate(results):
+                if result.state in ("not_run", "unknown"):
+                    results[at] = await self._single(items[at], lane)
+        return results
+
+    async def _single(self, item: Item, lane: Lane) -> Result:
+        url = f"{self.client.root}/{item.url}"
+        try:
+            response = await self.client.send(
+                item.method, url, body=item.body, headers=item.headers, lane=lane
+            )
+        except ODataError as error:
+            return Result(item.id, "failed", error.status, {}, None, error)
+        body = response.json() if response.content.strip() and response.status != 204 else None
+        return Result(item.id, "done", response.status, dict(response.headers), body)
+
+    # -- who we are --------------------------------------------------------------------------------
+
+    async def find_identity(self) -> None:
+        """Look up the contact of weft's own user; some sites hide the table of users."""
+        name = self.settings.auth.username or self.settings.technical_user
+        if self.identity is not None or name is None:
+            return
+        query = Query(select=("Id", "Name", "ContactId"), filter=eq("Name", name), top=2)
+        try:
+            rows = await self.rows("SysAdminUnit", query, lane="live")
+        except ConfigError as error:
+            self.log.warning("the contact of user %s cannot be looked up (%s); set `identity`", name, error)
+            return
+        found = [str(row.get("ContactId") or "").lower() for row in rows]
+        found = [key for key in found if key.strip("0-")]
+        if len(found) == 1:
+            self.identity = found[0]
+        else:
+            self.log.warning(
+                "the user %s is not among the users weft may see, so its contact is not known; set `identity`", name
+            )
+
+    def learn_identity(self, echo: Any) -> None:
+        """What a POST of ours answered names us as its author."""
+        if self.identity is None and isinstance(echo, dict):
+            key = str(echo.get("CreatedById") or "").lower()
+            if key.strip("0-"):
+                self.identity = key
+
+
+def set_type(meta: Metadata, object: str, prefix: str, at: str) -> EntityType:
+    """The type of an entity set. :raises ConfigError: naming where it is asked for."""
+    try:
+        return meta.entity(object)
+    except KeyError:
+        hint = "its package may not be part of this site's bundle, or the name is misspelt"
+        if prefix and object.startswith(prefix):
+            hint = "install weft's package (weft creatio package --install CONNECTION), or set `package: false`"
+        raise ConfigError(f"{at}: the site has no object {object!r} in OData; {hint}") from None
+
+
+def authenticate(settings: CreatioSettings) -> Auth:
+    auth = settings.auth
+    if auth.username is not None and auth.password is not None:
+        return FormsLogin(f"{settings.url}/ServiceModel/AuthService.svc/Login", auth.username, auth.password)
+    assert auth.client_id is not None and auth.client_secret is not None  # by the model's validator
+    return OAuthClientCredentials(settings.token_url, auth.client_id, auth.client_secret)
+
+
+def open_http(settings: CreatioSettings, system: str) -> HttpSession:
+    """The HTTP session of a connection; relative addresses start at the application (``url`` or ``url/0``)."""
+    options = HttpSettings(
+        ca_file=settings.ca_file,
+        proxy=settings.proxy,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        initial_concurrency=min(4, settings.max_concurrency),
+        max_concurrency=settings.max_concurrency,
+        retry=Retry(
+            attempts=settings.retry_attempts, patience=settings.retry_patience, base=settings.retry_base
+        ),
+    )
+    return HttpSession(settings.app, system=system, auth=authenticate(settings), settings=options)
+
+
+@asynccontextmanager
+async def open_session(
+    settings: CreatioSettings, connection: str, log: logging.Logger
+) -> AsyncIterator[CreatioSession]:
+    """Sign in and prove it by reading one row.
+
+    :raises AuthError: with the system's own words. :raises EndpointDown: nothing answers.
+    """
+    async with open_http(settings, connection) as http:
+        session = CreatioSession(settings, http, log)
+        await prove(session)
+        await session.find_identity()
+        yield session
+
+
+async def prove(session: CreatioSession) -> None:
+    """:raises ConfigError: signed in, but the user may not use OData, or ``runtime`` is wrong."""
+    system = session.http.system
+    try:
+        with reading():
+            await session.client.send("GET", f"{session.client.root}/Contact?$select=Id&$top=1", lane="live")
+    except ConfigError as error:
+        cause = error.__cause__
+        if isinstance(cause, ODataError) and is_denied(cause):
+            raise ConfigError(
+                f"{system}: signed in, but the user may not read contacts by OData; it needs the operation "
+                f"right CanUseODataService and the right to read Contact: {cause}"
+            ) from error
+        if isinstance(cause, NetError) and cause.status == 404:
+            raise ConfigError(
+                f"{system}: {session.client.root} is not there; `runtime` says {session.settings.runtime!r}: "
+                f"`framework` serves OData under /0, `core` at the root ({cause})"
+            ) from error
+        raise
