@@ -82,7 +82,8 @@ class Query:
     * ``keys``: the records in ``keys``; those not found are told apart as gone, moved or invisible;
     * ``search``: records that satisfy any group of ``search`` (each a tuple of conditions).
 
-    ``fields`` limits the native fields (None: what the mapping needs). ``fresh`` asks for the
+    ``overlap`` is how many seconds before the last change seen a ``changes`` read begins (None: what the
+    connector thinks right). ``fields`` limits the native fields (None: what the mapping needs). ``fresh`` asks for the
     primary copy where a system has replicas. ``keys_only`` wants keys and versions, no data.
     """
 
@@ -96,6 +97,7 @@ class Query:
     page_size: int | None = None
     fresh: bool = False
     keys_only: bool = False
+    overlap: float | None = None
 
 
 @dataclass(slots=True)
@@ -371,3 +373,5 @@ class Context:
     side: Side | None = None
     lane: Literal["live", "bulk"] = "bulk"
     lookup: Any = None
+    limits: Any = None
+    """The connection's :class:`weft.config.models.ConnectionLimits`."""

@@ -148,6 +148,7 @@ class Runtime:
             company=company,
             side=side,
             lookup=self.tables(connection, company),
+            limits=self.config.limits.of(connection),
         )
 
     async def session(self, connection: str) -> Any:
@@ -168,6 +169,7 @@ class Runtime:
                 settings=settings,
                 clock=self.clock,
                 log=self.log.getChild(connection),
+                limits=self.config.limits.of(connection),
             )
             opening = self.plugins.call(kind, "weft_open", ctx=context)
             session = await self._stack.enter_async_context(opening)

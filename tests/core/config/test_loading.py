@@ -265,8 +265,8 @@ def test_settings_do_not_appear_in_the_repr() -> None:
 
 
 def test_limits_of_one_connection(config: Load) -> None:
-    loaded = config(BASE + "limits: {concurrency: 4, per_second: 10, connections: {erp: {concurrency: 2}}}\n")
-    assert (loaded.limits.of("erp").concurrency, loaded.limits.of("erp").per_second) == (2, 10)
+    loaded = config(BASE + "limits: {concurrency: 4, connections: {erp: {concurrency: 2}}}\n")
+    assert loaded.limits.of("erp").concurrency == 2
     assert loaded.limits.of("crm").concurrency == 4
 
 

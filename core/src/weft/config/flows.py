@@ -183,9 +183,10 @@ class FlowConfig(Strict):
     totals: Totals = Field(default_factory=Totals, description="comparison of document totals")
     retry: Retry = Field(default_factory=Retry, description="repetition after errors")
     batch: int = Field(default=100, ge=1, le=10_000, description="records that travel together")
-    overlap: Duration = Field(
-        default=timedelta(minutes=10),
-        description="how far back a read for changes begins before its watermark",
+    overlap: Duration | None = Field(
+        default=None,
+        description="how far behind the last change seen each read begins, for what is committed late; "
+        "default: the connector's own",
     )
     sweep: Duration | None = Field(
         default=timedelta(hours=24),

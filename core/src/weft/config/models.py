@@ -43,7 +43,6 @@ class ConnectionLimits(Strict):
     """Upper bounds for one connection; the limiter adapts below them to what the server answers."""
 
     concurrency: int | None = Field(default=None, ge=1, le=1000, description="requests under way at a time")
-    per_second: float | None = Field(default=None, gt=0, description="requests a second")
     timeout: Duration | None = Field(default=None, description="longest wait for one answer")
 
 
@@ -53,13 +52,7 @@ class Limits(Strict):
     concurrency: int = Field(
         default=8, ge=1, le=1000, description="requests under way at a time, for each connection"
     )
-    per_second: float | None = Field(
-        default=None, gt=0, description="requests a second, for each connection; null: free"
-    )
     timeout: Duration = Field(default=timedelta(seconds=100), description="longest wait for one answer")
-    expression: Duration = Field(
-        default=timedelta(seconds=1), description="longest time one rule or expression may take"
-    )
     connections: dict[str, ConnectionLimits] = Field(
         default_factory=dict, description="connection -> bounds that differ there"
     )
@@ -69,7 +62,6 @@ class Limits(Strict):
         own = self.connections.get(connection)
         return ConnectionLimits(
             concurrency=(own and own.concurrency) or self.concurrency,
-            per_second=(own and own.per_second) or self.per_second,
             timeout=(own and own.timeout) or self.timeout,
         )
 

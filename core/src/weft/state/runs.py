@@ -46,12 +46,23 @@ class Runs:
         """Store the counts so far."""
         self._db.execute(update(table).where(table.c.id == id).values(counts=counts))
 
-    def finish(self, id: str, state: str, at: datetime, counts: dict[str, Any] | None = None, plan: Any = None) -> None:
+    def finish(
+        self,
+        id: str,
+        state: str,
+        at: datetime,
+        counts: dict[str, Any] | None = None,
+        plan: Any = None,
+        mode: str | None = None,
+    ) -> None:
+        """Close a run. ``mode`` corrects what it was started as: a first load or a sweep shows on the way."""
         changed: dict[str, Any] = {"state": state, "finished_at": at}
         if counts is not None:
             changed["counts"] = counts
         if plan is not None:
             changed["plan"] = plan
+        if mode is not None:
+            changed["mode"] = mode
         self._db.execute(update(table).where(table.c.id == id).values(changed))
 
     def get(self, id: str) -> Run | None:

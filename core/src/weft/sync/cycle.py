@@ -201,7 +201,7 @@ async def _finish(run: Run, state: State, code: int) -> int:
     def write(tx: Tx) -> bool:
         open_issues = any(flow == run.flow.name for flow, _ in tx.issues.counts())
         final = "issues" if state == "done" and open_issues else state
-        tx.runs.finish(run.id, final, run.now, dict(run.counts))
+        tx.runs.finish(run.id, final, run.now, dict(run.counts), mode=run.mode)
         return open_issues
 
     open_issues = await run.runtime.state.write(write)
@@ -215,7 +215,7 @@ async def _steps(run: Run, mode: Mode | None, sweep: bool) -> None:
         if await _is_new(run):
             run.mode = "first"
             await first_load(run, pipeline)
-        elif sweep:
+        elif sweep or await _sweep_due(run):
             run.mode = "sweep"
             await _sweep(run, pipeline)
         else:
@@ -272,6 +272,24 @@ async def _is_new(run: Run) -> bool:
     return not known
 
 
+async def _sweep_due(run: Run) -> bool:
+    """Has the time between sweeps that the flow asks for gone by?"""
+    every = run.flow.config.sweep
+    if every is None or run.plan_only:
+        return False
+
+    def last(tx: Tx) -> datetime | None:
+        done = [
+            row
+            for mode in ("sweep", "first")
+            for row in tx.runs.page(flow=run.flow.name, mode=mode, state=("done", "issues"), limit=1)
+        ]
+        return max((row.started_at for row in done), default=None)
+
+    swept = await run.runtime.state.read(last)
+    return swept is None or run.now - swept >= every
+
+
 async def _changes(run: Run, pipeline: Pipeline) -> None:
     for end in run.flow.ends():
         for company in end.companies:
@@ -287,7 +305,9 @@ async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, comp
         # A company or variant that was added to the flow later: all of it is new.
         await _scan(run, pipeline, end, company, compiled, mark=False)
         return
-    query = Query("changes", compiled.mapping, company=company, cursor=known.value)
+    overlap = run.flow.config.overlap
+    seconds = None if overlap is None else overlap.total_seconds()
+    query = Query("changes", compiled.mapping, company=company, cursor=known.value, overlap=seconds)
     async for page in run.pages(end, query):
         if page.expired:
             await _scan(run, pipeline, end, company, compiled, mark=False)

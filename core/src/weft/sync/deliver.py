@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from weft.records import (
 )
 from weft.state.intents import Intent
 from weft.sync.notes import Notes
+from weft.sync.reference_rows import create_rows
 from weft.sync.work import Work, other
 
 if TYPE_CHECKING:
@@ -112,25 +113,44 @@ async def _map(run: Run, deliveries: Sequence[Delivery]) -> None:
         variant = delivery.compiled.mapping.variant
         groups[delivery.side, delivery.end.connection, delivery.company, variant].append(delivery)
     for group in groups.values():
-        first = group[0]
-        outgoing = [_outgoing(delivery) for delivery in group]
         for delivery in group:
             _name(run, delivery)
-        own_keys = [delivery.intent.own_key if delivery.intent else None for delivery in group]
-        mapped = await run.map_out(
-            first.end,
-            first.compiled,
-            first.company,
-            outgoing,
-            own_keys,
-            [_full(delivery) for delivery in group],
+        await _map_group(run, group)
+        if not run.plan_only:
+            await _with_new_rows(run, group)
+
+
+async def _map_group(run: Run, group: Sequence[Delivery]) -> None:
+    first = group[0]
+    outgoing = [_outgoing(delivery) for delivery in group]
+    own_keys = [delivery.intent.own_key if delivery.intent else None for delivery in group]
+    sources = [_full(delivery) for delivery in group]
+    mapped = await run.map_out(first.end, first.compiled, first.company, outgoing, own_keys, sources)
+    if len(mapped) != len(group):
+        raise ConfigError(
+            f"a plugin's weft_map for {first.end.kind} returned {len(mapped)} results for {len(group)} records"
         )
-        if len(mapped) != len(group):
-            raise ConfigError(
-                f"a plugin's weft_map for {first.end.kind} returned {len(mapped)} results for {len(group)} records"
-            )
-        for delivery, out, result in zip(group, outgoing, mapped, strict=True):
-            _item(delivery, out, result)
+    for delivery, out, result in zip(group, outgoing, mapped, strict=True):
+        _item(delivery, out, result)
+
+
+async def _with_new_rows(run: Run, group: Sequence[Delivery]) -> None:
+    """Create reference rows that are missing, where the mapping says so, and map those records again."""
+    lacking = [d for d in group if any(p.code == "create_reference" for p in d.problems)]
+    if not lacking:
+        return
+    wanted = {
+        (p.entity, p.key) for d in lacking for p in d.problems if p.code == "create_reference" and p.entity and p.key
+    }
+    failed = await create_rows(run, group[0].end, group[0].company, wanted)
+    await _map_group(run, lacking)
+    for delivery in lacking:
+        delivery.problems = [
+            replace(p, message=f"{p.message}, and creating it failed: {failed[p.entity or '', p.key or '']}")
+            if (p.entity or "", p.key or "") in failed
+            else p
+            for p in delivery.problems
+        ]
 
 
 def _outgoing(delivery: Delivery) -> Canonical:
@@ -165,13 +185,10 @@ def _name(run: Run, delivery: Delivery) -> None:
     if delivery.intent is not None or not delivery.creates:
         return
     work, compiled = delivery.work, delivery.compiled
-    own = compiled.mapping.own_key
-    number = uuid.uuid4()
-    own_key = None
-    if own is not None and delivery.op == "create":
-        own_key = str(number) if own.form == "guid" else number.hex[: own.length]
+    number = uuid.uuid4().hex
+    own_key = compiled.own_key_of(number) if compiled.mapping.own_key and delivery.op == "create" else None
     delivery.intent = Intent(
-        id=uuid.uuid4().hex,
+        id=number,
         flow=run.flow.name,
         run=run.id,
         entity=run.flow.entity.name,

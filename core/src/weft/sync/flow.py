@@ -238,8 +238,8 @@ async def build(runtime: Runtime, name: str) -> Flow:
         entity,
         left,
         rights,
-        compile_rule(config.when, at=f"{at} when") if config.when else None,
-        compile_rule(config.approve, at=f"{at} approve") if config.approve else None,
+        compile_rule(config.when, at=f"{at} when", fields=entity.fields) if config.when else None,
+        compile_rule(config.approve, at=f"{at} approve", fields=entity.fields) if config.approve else None,
     )
 
 

@@ -215,6 +215,8 @@ class Pipeline:
             for work in group:
                 caught = work.half(place[0]).caught
                 for issue in issues[place].get(caught.record.key, []) if caught is not None else []:
+                    if issue.kind == "failed":
+                        work.failures = max(work.failures, issue.attempts)
                     if not issue.edited:
                         continue
                     if issue.kind == "conflict":

@@ -113,7 +113,7 @@ def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement
     elif result == "rejected":
         if intent is not None:
             settlement.intents.append((intent.id, "abandoned", None))
-        retry = run.flow.config.retry.backoff.total_seconds() if error and error.fault != "record" else None
+        retry = _backoff(run, work) if error and error.fault != "record" else None
         settlement.issue(
             work,
             "failed",
@@ -144,14 +144,21 @@ def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement
         if record is not None:
             settlement.hints.append((delivery.end.connection, Hint(record.object, record.key, record.company)))
     else:  # retry, partial
-        wait = (
-            error.retry_after
-            if error and error.retry_after is not None
-            else (run.flow.config.retry.backoff.total_seconds())
-        )
+        wait = _backoff(run, work)
+        if wait is not None and error is not None and error.retry_after is not None:
+            wait = max(float(error.retry_after), 0.0)
         settlement.issue(
             work, "failed", reason or result, code=error.code if error else result, error=error, retry_in=wait
         )
+
+
+def _backoff(run: Run, work: Work) -> float | None:
+    """Seconds until the record is tried again by itself; None once it has been tried often enough."""
+    retry = run.flow.config.retry
+    if work.failures >= retry.attempts:
+        return None
+    wait: float = retry.backoff.total_seconds() * 2 ** min(work.failures, 20)
+    return min(wait, retry.longest.total_seconds())
 
 
 def _not_sent(run: Run, delivery: Delivery, settlement: Settlement) -> None:

@@ -27,7 +27,7 @@ class Router:
         self._rules = run.flow.config.company
         at = run.runtime.config.where("flows", run.flow.name, "company")
         self._compiled = [
-            (compile_rule(rule.when, at=at) if rule.when else None, rule.to)
+            (compile_rule(rule.when, at=at, fields=run.flow.entity.fields) if rule.when else None, rule.to)
             for rule in (self._rules.rules if self._rules is not None else [])
         ]
 

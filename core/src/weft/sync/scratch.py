@@ -6,6 +6,7 @@ match values, which are joined in SQL.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -105,11 +106,10 @@ class Scratch:
         found: dict[str, Caught] = {}
         for at in range(0, len(keys), 500):
             batch = list(keys[at : at + 500])
-            marks = ",".join("?" * len(batch))
             for key, body in self._db.execute(
                 "SELECT key, body FROM staged WHERE side=? AND connection=? AND company=? AND variant=? "
-                f"AND key IN ({marks})",
-                (*place, *batch),
+                "AND key IN (SELECT value FROM json_each(?))",
+                (*place, json.dumps(batch)),
             ):
                 found[key] = _read(body)
         return found

@@ -121,14 +121,12 @@ async def _stage(run: Run, end: End, company: str, variant: str, scratch: Scratc
 
 def _usable(caught: Caught, side: Side, out: Agreement) -> bool:
     key = caught.record.key
-    keys = {"left_key": key} if side == "left" else {"right_key": key}
+    keys = (key, "") if side == "left" else ("", key)
     if caught.excluded is not None:
         return False  # outside the flow by configuration: neither side's agreement depends on it
     if caught.problems or caught.canonical is None:
         why = caught.problems[0].message if caught.problems else "not mapped"
-        out.add(
-            Sample("not_compared", key, keys.get("left_key", ""), keys.get("right_key", ""), reason=f"cannot be mapped: {why}")
-        )
+        out.add(Sample("not_compared", key, *keys, reason=f"cannot be mapped: {why}"))
         return False
     return True
 

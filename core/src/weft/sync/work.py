@@ -81,6 +81,8 @@ class Work:
     edited: Fields = field(default_factory=dict)
     stop: str | None = None
     tries: int = 0
+    failures: int = 0
+    """How often the record has failed so far, as its open issue counts."""
     acted: bool = False
     due: tuple[str, ...] = ()
     """Actions of the right mapping to be done in the next wave."""

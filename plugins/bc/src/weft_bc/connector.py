@@ -57,12 +57,10 @@ def weft_mappings(settings: Any, entity: str) -> list[Mapping]:
 @weft.hookimpl
 @asynccontextmanager
 async def weft_open(ctx: Context) -> AsyncIterator[BcSession]:
-    from weft_bc.failures import reading
     from weft_bc.session import open_session
 
-    with reading():
-        async with open_session(ctx.settings, ctx.connection, ctx.log) as session:
-            yield session
+    async with open_session(ctx.settings, ctx.connection, ctx.log) as session:
+        yield session
 
 
 @weft.hookimpl

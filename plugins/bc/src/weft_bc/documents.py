@@ -110,7 +110,7 @@ class DocumentWriter:
                     {**self._place(line, numbers[child.id]), **typed(child.data, known, meta)} for child in rows
                 ]
         path = session.path(item.company, item.object)
-        expand = ODataQuery(expand=[line.expand for line in self.plan.lines])
+        expand = ODataQuery(expand=self.plan.expand)
         return Call(item, "POST", session.client.relative(path, None, expand), body, creates=True)
 
     def _numbers(self) -> dict[str, int]:
@@ -302,7 +302,7 @@ class DocumentWriter:
         """The document as it is now, on the primary."""
         session, item = self.session, self.item
         path = session.path(item.company, self.plan.object)
-        query = ODataQuery(expand=[line.expand for line in self.plan.lines])
+        query = ODataQuery(expand=self.plan.expand)
         try:
             return await session.client.get(
                 path, session.key(key), query, headers=dict(Primary), lane=self.writer.ctx.lane

@@ -77,7 +77,7 @@ async def _tell_apart(
 ) -> None:
     client = session.client
     head = {**headers, "Accept-Language": session.settings.language}
-    one = ODataQuery(select=plan.select, expand=[line.expand for line in plan.lines])
+    one = ODataQuery(select=plan.select, expand=plan.expand)
     late: list[Row] = []
     missing: list[str] = []
     for some in chunks(keys, PER_BATCH):

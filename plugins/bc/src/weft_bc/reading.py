@@ -29,6 +29,12 @@ async def read(ctx: Context, session: BcSession, query: Query) -> AsyncIterator[
     """The four modes of :class:`weft.records.Query`."""
     meta = await session.metadata()
     captions = session.settings.enum_literals == "caption"
+    reference = ctx.entity is not None and ctx.entity.kind == "reference"
+    if reference and query.mapping.object.read not in meta.sets:
+        # an older version without this set: there are no such codes, and nothing else need stop for it
+        ctx.log.warning("%s: this environment has no %s", ctx.connection, query.mapping.object.read)
+        yield Page()
+        return
     plan = session.plans.plan(query, ctx.entity, meta, captions=captions)
     if plan.missing:
         ctx.log.debug("%s: this environment has no %s", plan.object, ", ".join(plan.missing))

@@ -41,15 +41,20 @@ async def records(
         for record in found:
             record.data[LOCAL_CURRENCY] = currency
     for part in plan.parts:
-        await _attach(session, part, company, found, headers, lane)
+        if part.expand is None:
+            await _attach(session, part, company, found, headers, lane)
     return found
 
 
 def _record(plan: Plan, company: str, row: Row) -> Record:
     children = {line.name: line_records(line, company, row) for line in plan.lines if line.expand.name in row}
     data = plain(row)
-    for line in plan.lines:
-        data.pop(line.expand.name, None)
+    for expand in plan.expand:
+        data.pop(expand.name, None)
+    for part in plan.parts:
+        if part.expand is not None and part.expand.name in row:
+            nested = row[part.expand.name]
+            children[part.name] = [_part_row(part, company, nested, str(row[plan.key]))] if nested else []
     return Record(
         plan.object,
         str(row[plan.key]),
@@ -59,6 +64,11 @@ def _record(plan: Plan, company: str, row: Row) -> Record:
         changed_at=moment(row.get(plan.changed)) if plan.changed else None,
         children=children,
     )
+
+
+def _part_row(part: PartPlan, company: str, row: Row, key: str) -> Record:
+    key = str(row.get(part.map.key or "id") or key)
+    return Record(part.map.object, key, plain(row), company=company, version=row.get(ETAG))
 
 
 def line_records(line: LinePlan, company: str, row: Row) -> list[Record]:
@@ -76,8 +86,7 @@ async def _attach(
     type_ = await session.type_of(part.map.object)
     by_value: dict[Any, list[Record]] = defaultdict(list)
     for record in found:
-        rows = record.children[part.name] = []
-        del rows  # an empty list says: asked, and there is none
+        record.children[part.name] = []  # an empty list says: asked, and there is none
         by_value[record.data.get(part.mine)].append(record)
     values = [value for value in by_value if value not in (None, "")]
     fixed = where_term(part.map.where, type_, meta)
@@ -96,6 +105,4 @@ async def _attach(
             async for page in session.client.pages(path, query, headers=headers, lane=lane):
                 for row in page.rows:
                     for record in by_value.get(row.get(part.theirs), ()):
-                        key = str(row.get(part.map.key or "id") or record.key)
-                        child = Record(part.map.object, key, plain(row), company=company, version=row.get(ETAG))
-                        record.children[part.name].append(child)
+                        record.children[part.name].append(_part_row(part, company, row, record.key))

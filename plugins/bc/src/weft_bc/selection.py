@@ -37,6 +37,8 @@ class PartPlan:
     """Field of the main object whose value the part's rows are found by."""
     theirs: str
     """Field of the part that holds it."""
+    expand: Expand | None = None
+    """Set when the service nests the part's row in the record itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,16 @@ class Plan:
             filter=filter,
             orderby=orderby,
             top=top,
-            expand=[line.expand for line in self.lines],
+            expand=self.expand,
         )
+
+    @property
+    def expand(self) -> list[Expand]:
+        """Everything nested in the record: lines, and parts with a navigation of their own."""
+        return [
+            *(line.expand for line in self.lines),
+            *(part.expand for part in self.parts if part.expand is not None),
+        ]
 
 
 class Plans:
@@ -113,7 +123,7 @@ class Plans:
                 for name, lines in (mapping.lines.items() if full else ())
             ),
             parts=tuple(
-                part_plan(name, part, meta, compiled, mapping.at("parts", name))
+                part_plan(name, part, main, meta, compiled, mapping.at("parts", name))
                 for name, part in (mapping.parts.items() if full else ())
             ),
             local_currency=LOCAL_CURRENCY in names,
@@ -160,12 +170,18 @@ def line_plan(
 
 
 def part_plan(
-    name: str, part: PartMap, meta: Metadata, compiled: CompiledMapping | None, at: str
+    name: str, part: PartMap, main: EntityType, meta: Metadata, compiled: CompiledMapping | None, at: str
 ) -> PartPlan:
     if len(part.join) != 1:
         raise ConfigError(f"{at}: rows of a part are found by one field; the service allows OR on one field only")
     theirs, mine = next(iter(part.join.items()))
-    known = set_type(meta, part.object, at).properties
+    type_ = set_type(meta, part.object, at)
+    known = type_.properties
     wanted = [theirs] if compiled is None else [theirs, *compiled.part_fields(name)]
     select = tuple(dict.fromkeys(field for field in wanted if field in known))
-    return PartPlan(name, part, () if compiled is None else select, mine, theirs)
+    select = () if compiled is None else select
+    nested = next(
+        (nav for nav in main.navigation.values() if nav.type == type_.name and not nav.collection), None
+    )
+    expand = None if nested is None or part.where else Expand(nested.name, select=select)
+    return PartPlan(name, part, select, mine, theirs, expand)

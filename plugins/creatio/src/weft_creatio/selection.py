@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.errors import ConfigError
 from weft.mapping.document import Mapping
-from weft.net.odata.metadata import EntityType, Metadata
+from weft.net.odata.metadata import EntityType, Metadata, Property
 from weft.net.odata.query import Expand, Query, Term, and_, any_of, eq
 from weft_creatio.values import Unaskable, asked, path_of
 
@@ -78,7 +78,7 @@ class Plans:
         mapping = read.mapping
         if mapping.key != ["Id"]:
             raise ConfigError(f"{mapping.at('key')}: a Creatio record is identified by one column, Id")
-        main = typed(meta, mapping.object.read, prefix, mapping.at("object"))
+        main = set_type(meta, mapping.object.read, prefix, mapping.at("object"))
         compiled = None if entity is None else self.compiled(mapping, entity)
         system = [name for name in (mapping.changed, mapping.changed_by, mapping.version) if name]
         wanted = ["Id", *system]
@@ -93,7 +93,7 @@ class Plans:
         children: list[ChildPlan] = []
         if full:
             for name, lines in mapping.lines.items():
-                kind = typed(meta, lines.object, prefix, mapping.at("lines", name))
+                kind = set_type(meta, lines.object, prefix, mapping.at("lines", name))
                 fields = list(kind.properties) if compiled is None else compiled.line_fields(name)
                 children.append(
                     _child(name, lines.object, kind, meta, lines.parent, "Id", fields, lines.where, lines=True)
@@ -103,7 +103,7 @@ class Plans:
                 if len(part.join) != 1:
                     raise ConfigError(f"{at}: rows of a part are found by one column")
                 theirs, mine = next(iter(part.join.items()))
-                kind = typed(meta, part.object, prefix, at)
+                kind = set_type(meta, part.object, prefix, at)
                 fields = list(kind.properties) if compiled is None else compiled.part_fields(name)
                 fields = [*fields, "Primary", "NonActual", "CreatedOn"]
                 children.append(
@@ -120,10 +120,15 @@ class Plans:
         )  # fmt: skip
 
 
-def typed(meta: Metadata, object: str, prefix: str, at: str) -> EntityType:
-    from weft_creatio.session import set_type
-
-    return set_type(meta, object, prefix, at)
+def set_type(meta: Metadata, object: str, prefix: str, at: str) -> EntityType:
+    """The type of an entity set. :raises ConfigError: naming where it is asked for."""
+    try:
+        return meta.entity(object)
+    except KeyError:
+        hint = "its package may not be part of this site's bundle, or the name is misspelt"
+        if prefix and object.startswith(prefix):
+            hint = "install weft's package (weft creatio package --install CONNECTION), or set `package: false`"
+        raise ConfigError(f"{at}: the site has no object {object!r} in OData; {hint}") from None
 
 
 def columns(
@@ -159,11 +164,15 @@ def where_term(where: Fields[str, Any], type_: EntityType) -> Term | None:
         values = value if isinstance(value, list) else [value]
         path = path_of(type_, name)
         try:
-            literals = [asked(one, type_.properties.get(name)) for one in values]
+            literals = [asked(one, type_.properties.get(name) or _remote(name)) for one in values]
         except Unaskable as error:
             raise ConfigError(f"where {name}: {error}") from error
         terms.append(any_of(path, literals) if len(literals) > 1 else eq(path, literals[0]))
     return and_(*terms) if terms else None
+
+
+def _remote(name: str) -> Property | None:
+    return Property(name, "Edm.Guid") if name.endswith("/Id") else None
 
 
 def _child(

@@ -23,7 +23,7 @@ from weft.net.settings import HttpSettings
 from weft_creatio.failures import is_denied, reading
 from weft_creatio.login import FormsLogin
 from weft_creatio.package.names import Names
-from weft_creatio.selection import Plans
+from weft_creatio.selection import Plans, set_type
 from weft_creatio.settings import CreatioSettings
 
 PREFER = "continue-on-error"
@@ -147,17 +147,6 @@ class CreatioSession:
             key = str(echo.get("CreatedById") or "").lower()
             if key.strip("0-"):
                 self.identity = key
-
-
-def set_type(meta: Metadata, object: str, prefix: str, at: str) -> EntityType:
-    """The type of an entity set. :raises ConfigError: naming where it is asked for."""
-    try:
-        return meta.entity(object)
-    except KeyError:
-        hint = "its package may not be part of this site's bundle, or the name is misspelt"
-        if prefix and object.startswith(prefix):
-            hint = "install weft's package (weft creatio package --install CONNECTION), or set `package: false`"
-        raise ConfigError(f"{at}: the site has no object {object!r} in OData; {hint}") from None
 
 
 def authenticate(settings: CreatioSettings) -> Auth:

@@ -1,0 +1,40 @@
+# Everything sets itself up: `make demo` and `make test` need nothing but Python 3.11 or newer.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench simulate constraints clean
+
+BIN := .venv/bin
+JOBS ?= auto
+WEFT_SEEDS ?= 5000
+TESTS := tests $(wildcard examples/*/tests)
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Create .venv and install what is needed; quick when all is there
+	@scripts/setup
+
+demo: setup ## Watch weft keep two simulated systems in agreement
+	@$(BIN)/weft demo
+
+test: setup ## Run all tests (ARGS="-k words" for some of them)
+	@if scripts/postgresql; then export WEFT_REQUIRE_POSTGRES=1; fi; $(PYTEST) $(ARGS) $(TESTS)
+
+lint: setup ## Check style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## Measure, as ratios against a floor taken in the same run
+	$(BIN)/python benchmarks/run.py
+
+simulate: setup ## Long simulation of edits, faults and kills (WEFT_SEEDS=5000)
+	WEFT_SEEDS=$(WEFT_SEEDS) $(PYTEST) --timeout 0 $(ARGS) tests/simulation
+
+constraints: setup ## Write constraints.txt anew, with the newest versions that fit
+	scripts/constraints
+
+clean: ## Remove .venv and everything built or cached
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find core plugins examples tests benchmarks -depth -type d -name __pycache__ -exec rm -rf {} +

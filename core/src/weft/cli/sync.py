@@ -1,0 +1,92 @@
+"""``weft sync``: bring flows into agreement once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weft.cli import console
+from weft.cli.context import App
+
+if TYPE_CHECKING:
+    from weft.sync.cycle import Report
+
+NAMED = ("read", "unchanged", "created", "updated", "deleted", "linked")
+"""Counts with a column of their own; the others are told together."""
+INNER = ("paired", "resolved_by_rule", "stale")
+"""Counts of how something was done, which no outcome of a record is."""
+
+
+@click.command("sync")
+@click.argument("flows", nargs=-1, metavar="[FLOW]...")
+@click.option("--sweep", is_flag=True, help="Compare every record, also those that no change was seen of.")
+@click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
+@click.pass_context
+def command(ctx: click.Context, flows: tuple[str, ...], sweep: bool, as_json: bool) -> None:
+    """Bring flows into agreement once: all that are enabled, or those named.
+
+    The first time a flow runs, both sides are read whole and paired. Exit code 1 when a record needs a
+    person, 3 when a system is down.
+    """
+    app = ctx.find_object(App) or App()
+    reports, open_issues = app.run(_sync(app, flows, sweep))
+    if as_json:
+        console.print_json([as_data(report, open_issues.get(report.flow, 0)) for report in reports])
+    else:
+        print_reports(reports, open_issues)
+    ctx.exit(max((report.exit_code for report in reports), default=0))
+
+
+async def _sync(app: App, flows: tuple[str, ...], sweep: bool) -> tuple[list[Report], dict[str, int]]:
+    from weft.sync.cycle import sync
+
+    names = app.flows(flows)
+    progress = console.Progress()
+    with app.acting(create=True) as state:
+        async with app.runtime(state) as runtime:
+            try:
+                reports = await sync(runtime, names, sweep=sweep, progress=progress)
+            finally:
+                progress.clear()
+        counts = await state.read(lambda tx: tx.issues.counts())
+    by_flow: dict[str, int] = {}
+    for (flow, _), count in counts.items():
+        by_flow[flow] = by_flow.get(flow, 0) + count
+    return reports, by_flow
+
+
+def as_data(report: Report, open_issues: int) -> dict[str, object]:
+    """A report as JSON shows it."""
+    return {
+        "flow": report.flow, "run": report.run, "state": report.state, "counts": report.counts,
+        "open_issues": open_issues, "started": report.started, "finished": report.finished,
+        "seconds": round((report.finished - report.started).total_seconds(), 3), "error": report.error,
+        "exit_code": report.exit_code,
+    }  # fmt: skip
+
+
+def print_reports(reports: list[Report], open_issues: dict[str, int]) -> None:
+    """One line a flow, then what stopped those that stopped."""
+    by_flow: dict[str, list[Report]] = {}
+    for report in reports:
+        by_flow.setdefault(report.flow, []).append(report)
+    rows = []
+    for flow, group in by_flow.items():
+        totals: dict[str, int] = {}
+        for report in group:
+            for name, count in report.counts.items():
+                totals[name] = totals.get(name, 0) + count
+        seconds = sum((report.finished - report.started).total_seconds() for report in group)
+        worst = max(group, key=lambda report: report.exit_code)
+        others = ", ".join(f"{n} {name}" for name, n in sorted(totals.items())
+                           if n and name not in NAMED and name not in INNER)
+        rows.append([flow, worst.state, *(totals.get(name, 0) for name in NAMED), open_issues.get(flow, 0),
+                     console.span(seconds), others])
+    headers = ["flow", "state", *NAMED, "issues", "took", "also"]
+    console.table(headers, rows, right=[*NAMED, "issues", "took"], status="state", wide="also")
+    for report in reports:
+        if report.error:
+            console.note(f"{click.style(report.flow, bold=True)}: {report.error}")
+    if any(open_issues.get(flow) for flow in by_flow):
+        console.note("weft issues shows what needs a person")
