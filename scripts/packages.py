@@ -1,8 +1,8 @@
 """The packages of this workspace, in the words of the tools that install and pin them.
 
-    python scripts/packages.py editable   arguments for `pip install`: each package, editable, with all extras
-    python scripts/packages.py names      distribution names
-    python scripts/packages.py projects   the pyproject.toml files
+python scripts/packages.py editable   arguments for `pip install`: each package, editable, with all extras
+python scripts/packages.py names      distribution names
+python scripts/packages.py projects   the pyproject.toml files
 """
 
 from __future__ import annotations

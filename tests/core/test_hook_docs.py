@@ -33,7 +33,7 @@ def test_the_page_is_up_to_date(page: str) -> None:
 
 
 def test_all_hooks_are_known() -> None:
-    assert HOOKS == sorted(hookdocs.hooks())
+    assert sorted(hookdocs.hooks()) == HOOKS
     assert set(REQUIRED) <= set(HOOKS)
 
 
@@ -58,7 +58,7 @@ def test_the_docstring_has_an_example_that_compiles(name: str) -> None:
     text = inspect.cleandoc(getattr(hookspecs, name).__doc__ or "")
     _, mark, example = text.partition("Example::\n")
     assert mark, f"{name} shows no example"
-    tree = ast.parse(inspect.cleandoc(example))
+    tree = ast.parse(inspect.cleandoc(example).replace("…", "..."))
     (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     marks = [ast.unparse(decorator) for decorator in function.decorator_list]
     wrapped = [mark for mark in marks if mark.startswith("weft.around(")]
@@ -69,22 +69,22 @@ def test_the_docstring_has_an_example_that_compiles(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_the_docstring_says_when_it_is_called(page: str, name: str) -> None:
-    before_example = section(page, name).partition("Example:")[0]
-    rules = page.partition("**Order.**")[2].partition("\n\n")[0]
-    said = re.search(r"\b(call(ed|s)|answer|asked|pinned|leave it out|core (keeps|relies))\b", before_example)
-    assert said or name in rules
+def test_the_page_says_when_it_is_called(page: str, name: str) -> None:
+    assert re.search(r"^\*\*Called:\*\* \w.{15,}\.$", section(page, name), re.MULTILINE)
 
 
 def test_every_shape_is_there(page: str) -> None:
     """Whatever a signature names and whatever those contain is described."""
     named = {
-        word for name in HOOKS for word in re.findall(r"[A-Z]\w+", hookdocs.signature(name)) if hasattr(records, word)
+        word
+        for name in HOOKS
+        for word in re.findall(r"[A-Z]\w+", hookdocs.signature(name))
+        if is_dataclass(getattr(records, word, None))
     }
+    assert {"Query", "Page", "Item", "Outcome"} <= named
     for name in sorted(named):
-        if is_dataclass(getattr(records, name)):
-            for inner in getattr(records, name).__dataclass_fields__.values():
-                named |= {w for w in re.findall(r"[A-Z]\w+", str(inner.type)) if is_dataclass(getattr(records, w, None))}
+        for inner in getattr(records, name).__dataclass_fields__.values():
+            named |= {w for w in re.findall(r"[A-Z]\w+", str(inner.type)) if is_dataclass(getattr(records, w, None))}
     for name in named:
         assert f"### {name}\n" in page
 
@@ -93,7 +93,7 @@ def test_every_shape_is_there(page: str) -> None:
 def test_the_shapes_list_their_fields(page: str, name: str) -> None:
     shown = section(page, name)
     for field in getattr(records, name).__dataclass_fields__.values():
-        assert f"\n{field.name}: {field.type}" in shown
+        assert f"\n{field.name}: {field.type}".replace("'", '"') in shown
 
 
 def test_no_sphinx_is_left(page: str) -> None:

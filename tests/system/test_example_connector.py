@@ -321,9 +321,18 @@ def test_the_command_syncs_two_folders(installed: Path, folders: Folders) -> Non
     _run(weft, "sync", cwd=cwd, expect=1)
     assert folders.office.read()["Adatum"]["phone"] == "+49 30 1"
     assert folders.shop.read()["Adatum"]["notes"] == "seen"
-    assert "email" in _run(weft, "conflicts", cwd=cwd)
+    (conflict,) = json.loads(_run(weft, "conflicts", "list", "--json", cwd=cwd))
+    assert conflict["payload"]["email"]["right"] == "office@adatum.example"
+    _run(weft, "conflicts", "resolve", str(conflict["id"]), "--all", "right", cwd=cwd)
+    _run(weft, "sync", cwd=cwd)
+    folders.agree()
+    assert folders.shop.read()["Adatum"]["email"] == "office@adatum.example"
 
     folders.shop.drop("Fabrikam Żółć")
     _run(weft, "sync", "--sweep", cwd=cwd, expect=1)
     assert "Fabrikam Żółć" in folders.office.read()
-    assert "Fabrikam Żółć" in _run(weft, "issues", cwd=cwd)
+    (issue,) = json.loads(_run(weft, "issues", "list", "--kind", "delete", "--json", cwd=cwd))
+    _run(weft, "issues", "decide", str(issue["id"]), "delete", cwd=cwd)
+    _run(weft, "sync", cwd=cwd)
+    folders.agree()
+    assert len(folders.office.read()) == 2

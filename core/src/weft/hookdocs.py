@@ -28,6 +28,24 @@ WRAPPED = {
 }
 """Hooks that other plugins may wrap, by :func:`weft.around`."""
 
+CALLED = {
+    "weft_connector": "Once per process, right after the module is imported; on the event loop's thread.",
+    "weft_entities": "Once per configuration, before any mapping is compiled.",
+    "weft_mappings": "Once per connection and entity, before it is first opened; no session is there yet.",
+    "weft_open": "When a connection is first needed, once per process; left when the process ends.",
+    "weft_describe": "By `weft check`, and where types must be known; any number of times.",
+    "weft_companies": "Right after `weft_open`.",
+    "weft_read": "In every run: `scan` on the first load and in sweeps, `changes` otherwise; `keys` before a "
+    "linked record is compared, after a write without a representation, for hints and suspected deletes; "
+    "`search` to recognise records without a link and to find out what became of an unanswered create.",
+    "weft_map": "For every batch of records read (`in`) and to be written (`out`).",
+    "weft_route": "For every batch of records of the left connection that have no link yet.",
+    "weft_write": "For every batch of decided writes of one object and operation; batches may overlap.",
+    "weft_subscribe": "When `weft run` starts and before the earliest `expires`, for flows with `on: webhook`.",
+    "weft_receive": "For every request that arrives at the address given to `weft_subscribe`.",
+}
+"""When core calls each hook."""
+
 SHAPES = (
     "Context", "Query", "Condition", "Page", "Record", "Moved", "Item", "Child", "Outcome", "Error",
     "Canonical", "LineChange", "Mapped", "Problem", "Target", "ObjectSchema", "Property", "Hint",
@@ -50,12 +68,17 @@ def hooks() -> dict[str, Callable[..., Any]]:
 def signature(name: str) -> str:
     """``weft_read(ctx: Context, …) -> AsyncIterator[Page]``, in several lines where it is long."""
     spec = inspect.signature(hooks()[name])
-    parameters = [str(parameter).replace("'", "") for parameter in spec.parameters.values()]
-    returns = str(spec.return_annotation).replace("'", "")
+    parameters = [f"{each.name}: {_type(each.annotation)}" for each in spec.parameters.values()]
+    returns = _type(spec.return_annotation)
     line = f"{name}({', '.join(parameters)}) -> {returns}"
     if len(line) <= _LONGEST:
         return line
     return "\n".join([f"{name}(", *(f"    {parameter}," for parameter in parameters), f") -> {returns}"])
+
+
+def _type(annotation: Any) -> str:
+    """An annotation as written: the contract's modules keep them as text."""
+    return str(annotation).replace("'", '"')
 
 
 def markdown(docstring: str) -> str:
@@ -83,6 +106,11 @@ def markdown(docstring: str) -> str:
     return "\n".join(lines).rstrip() + ("\n```" if code else "")
 
 
+def _method(method: Callable[..., Any]) -> str:
+    """``(self, item: Item) -> None``: a method's signature without the quotes around annotations."""
+    return re.sub(r"'([^']*)'", r"\1", str(inspect.signature(method)))
+
+
 def _open(lines: list[str]) -> bool:
     """Is a block of code begun and not ended?"""
     return sum(line.startswith("```") for line in lines) % 2 == 1
@@ -97,6 +125,7 @@ def _hook(name: str) -> Iterator[str]:
         hook, shape = WRAPPED[name]
         notes.append(f"Other plugins may wrap it: `@weft.around({hook.replace('`', chr(34))})` on an {shape}.")
     yield " ".join(notes)
+    yield f"**Called:** {CALLED[name]}"
     yield markdown(function.__doc__ or "")
 
 
@@ -114,7 +143,7 @@ def _dataclass(cls: type[Any]) -> Iterator[str]:
             default = f" = {field.default!r}"
         elif field.default_factory is not dataclasses.MISSING:
             default = f" = {field.default_factory()!r}"
-        fields.append(f"{field.name}: {field.type}{default}")
+        fields.append(f"{field.name}: {_type(field.type)}{default}")
     yield "```python\n" + "\n".join(fields) + "\n```"
     yield markdown(cls.__doc__ or "")
 
@@ -132,7 +161,7 @@ def page() -> str:
     pieces += ["### Intents", markdown(records.Intents.__doc__ or "")]
     for name in ("note", "noted", "still_mine"):
         method = getattr(records.Intents, name)
-        text = str(inspect.signature(method)).replace("'", "")
+        text = _method(method)
         kind = "async " if inspect.iscoroutinefunction(method) else ""
         pieces += [f"```python\n{kind}{name}{text}\n```", markdown(method.__doc__ or "")]
     return "\n\n".join(pieces) + "\n"

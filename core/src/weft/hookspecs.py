@@ -85,6 +85,9 @@ class Connector:
     commands: str | None = None
     """Dotted path ``module:group`` of a click group, imported only when used."""
     simulator: str | None = None
+    demo: str | None = None
+    """Dotted path ``module:function`` of the story that ``weft demo --edition <kind>`` tells: an
+    ``async def story(stage: weft.cli.stage.Stage) -> None``."""
     samples: dict[str, Any] = field(default_factory=dict)
     """Settings that ``weft init`` writes for a new connection of this kind."""
 
@@ -139,7 +142,9 @@ def weft_mappings(kind: str, settings: Any, entity: str) -> list[Mapping]:
 def weft_open(ctx: Context) -> AbstractAsyncContextManager[Any]:
     """Open an authenticated session; core keeps one per connection and closes it at the end.
 
-    The session is yours: core hands it back untouched. Entering must prove that the credentials
+    The session is yours: core hands it back untouched, and looks only at its attribute ``identity``
+    (where it has one): what :attr:`weft.records.Record.changed_by` shows for writes through it, so
+    that the system's own spelling of what we wrote is told from a person's edit. Entering must prove that the credentials
     work (``AuthError`` with the system's own words otherwise) and that the address answers
     (``EndpointDown``). Tokens are renewed by the session itself, in memory only.
 

@@ -182,6 +182,10 @@ class Plugins:
         result: list[Any] = await wrap(innermost, wrapping, arguments)
         return result
 
+    def wrapped(self, kind: str, hook: str) -> bool:
+        """Does any plugin wrap this hook of the kind?"""
+        return bool(self._wrapping(kind, hook))
+
     def _wrapping(self, kind: str, hook: str) -> list[Wrapper]:
         return [
             wrapper

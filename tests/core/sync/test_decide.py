@@ -149,6 +149,12 @@ def test_what_may_not_be_written_is_only_noted() -> None:
     assert decision.learn_right == {"name": "B"}
 
 
+def test_what_neither_side_may_write_is_nobodys_conflict() -> None:
+    decision = run({"name": "A"}, {"name": "B"}, {}, {}, Policy(frozenset(), frozenset()))
+    assert decision.quiet
+    assert (decision.learn_left, decision.learn_right) == ({"name": "A"}, {"name": "B"})
+
+
 value = st.one_of(st.none(), st.sampled_from(["A", "B", "C"]))
 fields = st.dictionaries(st.sampled_from(["name", "city"]), value)
 

@@ -123,8 +123,12 @@ def _settings(runtime: Runtime, connection: str, out: Checked) -> bool:
 
 async def _connect(runtime: Runtime, connection: str, out: Checked) -> bool:
     try:
-        await runtime.session(connection)
-        companies = runtime._open[connection].companies
+        session = await runtime.session(connection)
+        companies: dict[str, str] = {}
+        kind = runtime.kind(connection)
+        if runtime.plugins.connector(kind).companies and runtime.plugins.has(kind, "weft_companies"):
+            context = runtime.context(connection)
+            companies = await runtime.plugins.call(kind, "weft_companies", ctx=context, session=session)
     except WeftError as error:
         out.error("connection", error, connection)
         return False
@@ -150,15 +154,22 @@ async def _flow(runtime: Runtime, name: str, out: Checked, *, offline: bool) -> 
         return
     for connection, compiled in sides.items():
         if not compiled:
-            out.findings.append(Finding(
-                "error", "flow", f"{runtime.kind(connection)} has no mapping for the entity {config.entity!r}", name,
-                runtime.config.where("flows", name)))
+            out.findings.append(
+                Finding(
+                    "error",
+                    "flow",
+                    f"{runtime.kind(connection)} has no mapping for the entity {config.entity!r}",
+                    name,
+                    runtime.config.where("flows", name),
+                )
+            )
     if not offline:
         await _against_metadata(runtime, name, config, sides, out)
     if len(out.findings) == before:
         fields = " and ".join(
             f"{sum(len(c.readable | c.writable) for c in compiled)} fields on {connection}"
-            for connection, compiled in sides.items())
+            for connection, compiled in sides.items()
+        )
         out.passed.append(f"flow {name}: {fields}" + ("" if offline else ", held against live metadata"))
 
 
@@ -194,9 +205,14 @@ async def _against_metadata(
     for connection, mappings in sides.items():
         kind = runtime.kind(connection)
         if not runtime.plugins.has(kind, "weft_describe"):
-            out.findings.append(Finding(
-                "warning", "mapping", f"the connector {kind} does not describe its objects; the mapping is not checked",
-                name))
+            out.findings.append(
+                Finding(
+                    "warning",
+                    "mapping",
+                    f"the connector {kind} does not describe its objects; the mapping is not checked",
+                    name,
+                )
+            )
             continue
         side: Side = "left" if connection == config.left else "right"
         try:
@@ -216,7 +232,9 @@ async def _against_metadata(
         for compiled in mappings:
             for found in mapping_check.check(compiled, described[connection], lengths=lengths):
                 about = f"{connection}: {found.mapping} {found.field}"
-                out.findings.append(Finding(found.level, "mapping", found.message, about, found.where, found.suggestion))
+                out.findings.append(
+                    Finding(found.level, "mapping", found.message, about, found.where, found.suggestion)
+                )
 
 
 async def _describe(
@@ -226,7 +244,8 @@ async def _describe(
     context = runtime.context(connection, flow=flow, company=company)
     session = await runtime.session(connection)
     found: Any = runtime.plugins.call(
-        runtime.kind(connection), "weft_describe", ctx=context, session=session, objects=objects)
+        runtime.kind(connection), "weft_describe", ctx=context, session=session, objects=objects
+    )
     return {schema.name: schema async for schema in found}
 
 
@@ -237,26 +256,52 @@ def _references(runtime: Runtime, names: Sequence[str], usable: Sequence[str], o
     graph: dict[str, set[str]] = {}
     for name in names:
         flow = config.flows[name]
-        wanted: set[str] = set()
-        for connection in flow.between:
-            if connection in usable:
-                try:
-                    mappings = runtime.mappings(connection, flow.entity).values()
-                except WeftError:
-                    continue  # told by the check of the flow itself
-                needed = {spec.target.name for c in mappings for spec in c.fields
-                          if spec.target is not None and spec.target.kind != "reference"
-                          and flow.writes_to(connection) and spec.writable}  # fmt: skip
-                wanted |= needed
+        if not all(connection in usable for connection in flow.between):
+            continue
+        try:
+            wanted = _referred(flow, _mappings(runtime, flow))
+        except WeftError:
+            continue  # told by the check of the flow itself
         for entity in sorted(wanted - kept):
-            out.findings.append(Finding(
-                "warning", "flow", f"{flow.entity} refers to {entity}, which no enabled flow keeps in agreement: records "
-                f"that refer to one that is not linked will wait for it", name, config.where("flows", name)))
+            out.findings.append(
+                Finding(
+                    "warning",
+                    "flow",
+                    f"{flow.entity} refers to {entity}, which no enabled flow keeps in agreement: records "
+                    f"that refer to one that is not linked will wait for it",
+                    name,
+                    config.where("flows", name),
+                )
+            )
         graph[name] = {other for other in names if other != name and config.flows[other].entity in wanted}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = " -> ".join(error.args[1])
-        out.findings.append(Finding(
-            "warning", "flow", f"records of these flows refer to one another in a circle: {circle}; references that "
-            "cannot be filled at once wait, and are filled when the other record is linked"))
+        out.findings.append(
+            Finding(
+                "warning",
+                "flow",
+                f"records of these flows refer to one another in a circle: {circle}; references that "
+                "cannot be filled at once wait, and are filled when the other record is linked",
+            )
+        )
+
+
+def _referred(flow: FlowConfig, sides: dict[str, list[CompiledMapping]]) -> set[str]:
+    """Entities that records written by the flow refer to."""
+    wanted: set[str] = set()
+    for connection, mappings in sides.items():
+        if not flow.writes_to(connection):
+            continue
+        known = {n for other, theirs in sides.items() if other != connection for c in theirs for n in c.readable}
+        wanted |= {
+            spec.target.name
+            for compiled in mappings
+            for spec in compiled.fields
+            if spec.target is not None
+            and spec.target.kind != "reference"
+            and (spec.on_create or spec.on_update)
+            and spec.canonical in known
+        }
+    return wanted

@@ -24,5 +24,7 @@ def group_of(app: App, kind: str) -> click.Command:
     except (ImportError, AttributeError) as error:
         raise PluginError(f"the commands of the connector {kind!r} cannot be loaded: {error}") from error
     if not isinstance(found, click.Command):
-        raise PluginError(f"the connector {kind!r} names {connector.commands!r} as its commands; that is no click command")
+        raise PluginError(
+            f"the connector {kind!r} names {connector.commands!r} as its commands; that is no click command"
+        )
     return found

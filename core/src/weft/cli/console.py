@@ -84,7 +84,11 @@ def cut(text: str, most: int) -> str:
 
 
 def table(
-    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), status: str = "",
+    headers: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    right: Sequence[str] = (),
+    status: str = "",
     wide: str = "",
 ) -> None:
     """Print rows under headers. ``right``: headers of columns set to the right; ``status``: the column that
@@ -101,8 +105,13 @@ def table(
 
 
 def _line(
-    row: Sequence[str], headers: Sequence[str], widths: Sequence[int], right: Sequence[str], status: str,
-    *, bold: bool = False,
+    row: Sequence[str],
+    headers: Sequence[str],
+    widths: Sequence[int],
+    right: Sequence[str],
+    status: str,
+    *,
+    bold: bool = False,
 ) -> str:
     pieces = []
     for i, (cell, header, most) in enumerate(zip(row, headers, widths, strict=True)):
@@ -164,8 +173,11 @@ class Progress:
         total = sum(run.expected.values())
         read = run.counts.get("read", 0)
         of = f" of {total}" if total else ""
-        others = ", ".join(f"{count} {name}" for name, count in sorted(run.counts.items())
-                           if name not in ("read", "unchanged", "paired") and count)
+        others = ", ".join(
+            f"{count} {name}"
+            for name, count in sorted(run.counts.items())
+            if name not in ("read", "unchanged", "paired") and count
+        )
         self._put(f"{run.flow.name}: {read}{of} read" + (f", {others}" if others else ""))
 
     def _put(self, text: str) -> None:

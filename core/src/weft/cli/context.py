@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -176,6 +177,16 @@ class App:
         return asyncio.run(work)
 
 
+def user() -> str:
+    """Who is at the terminal, for the record of what was decided."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
 class Formatter(logging.Formatter):
     """One JSON object a line."""
 
@@ -193,6 +204,3 @@ def _formatter(form: str) -> logging.Formatter:
     if form == "json":
         return Formatter()
     return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-
-

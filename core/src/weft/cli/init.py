@@ -21,9 +21,13 @@ CRM, ERP = "creatio", "bc"
 @click.command("init")
 @click.option("--crm", metavar="KIND[=NAME]", help="Connector of the left side; default: creatio, called crm.")
 @click.option("--erp", metavar="KIND[=NAME]", help="Connector of the right side; default: bc, called erp.")
-@click.option("--connection", "connections", metavar="NAME=KIND", multiple=True,
-              help="A connection by name and kind, instead of --crm and --erp; the first one is the left side. "
-              "May be repeated.")
+@click.option(
+    "--connection",
+    "connections",
+    metavar="NAME=KIND",
+    multiple=True,
+    help="A connection by name and kind, instead of --crm and --erp; the first one is the left side. May be repeated.",
+)
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write; default: that of --config.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @click.pass_obj

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 @click.command("plan")
 @click.argument("flows", nargs=-1, metavar="[FLOW]...")
 @click.option("--sweep", is_flag=True, help="Compare every record, as weft sync --sweep does.")
-@click.option("--limit", type=click.IntRange(min=0), default=0,
-              help="Writes shown of each flow and side; 0: all. The counts are always complete.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Writes shown of each flow and side; 0: all. The counts are always complete.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_context
 def command(ctx: click.Context, flows: tuple[str, ...], sweep: bool, limit: int, as_json: bool) -> None:

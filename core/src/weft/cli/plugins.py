@@ -61,8 +61,10 @@ def _print(found: dict[str, Any]) -> None:
     if not found["plugins"] and not found["failed"]:
         console.note("no connector is installed; try: pip install weft-creatio weft-bc")
         return
-    rows = [[one["kind"], one["title"], one["version"], _count(one["entities"]), ", ".join(one["capabilities"])]
-            for one in found["plugins"]]
+    rows = [
+        [one["kind"], one["title"], one["version"], _count(one["entities"]), ", ".join(one["capabilities"])]
+        for one in found["plugins"]
+    ]
     if rows:
         console.table(["kind", "title", "version", "entities", "can"], rows, right=["entities"], wide="can")
     for one in found["failed"]:

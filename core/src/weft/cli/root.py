@@ -41,7 +41,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.exit_code = code  # type: ignore[misc]  # click declares it for the class
 
     def show(self, file: Any = None) -> None:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {self.message}", err=True)
@@ -69,8 +69,9 @@ class Root(LazyGroup):
         except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            raise Failure("interrupted; everything that was settled stays, the next run goes on from there",
-                          130) from None
+            raise Failure(
+                "interrupted; everything that was settled stays, the next run goes on from there", 130
+            ) from None
         except Exception as error:
             raise _failure(_app(ctx), error) from error
 
@@ -92,10 +93,19 @@ def _failure(app: App, error: Exception) -> Failure:
 
 
 @click.group(cls=Root, lazy=LAZY, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", "-c", type=click.Path(path_type=Path), envvar="WEFT_CONFIG", default=Path("weft.yaml"),
-              help="Configuration file; default: weft.yaml in this folder, or $WEFT_CONFIG.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]),
-              help="Least severe message shown; default: what the configuration says.")
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path),
+    envvar="WEFT_CONFIG",
+    default=Path("weft.yaml"),
+    help="Configuration file; default: weft.yaml in this folder, or $WEFT_CONFIG.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="Least severe message shown; default: what the configuration says.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="weft")
 @click.pass_context

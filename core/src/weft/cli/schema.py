@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from weft.cli import console
 from weft.cli.context import App
 
+if TYPE_CHECKING:
+    from weft.model.declared import EntityDeclaration
+
 
 @click.command("schema")
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False),
-              help="File to write; default: standard output.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
+)
 @click.pass_obj
 def command(app: App, output: Path | None) -> None:
     """Write the JSON Schema of weft.yaml, with the settings of every installed connector.
@@ -41,5 +46,5 @@ def command(app: App, output: Path | None) -> None:
 class Declared:
     """Entities that the configuration declares, where there is one."""
 
-    def __init__(self, entities: object) -> None:
+    def __init__(self, entities: dict[str, EntityDeclaration]) -> None:
         self.entities = entities

@@ -9,12 +9,15 @@ import click
 
 from weft.cli import console
 from weft.cli.context import App
+from weft.cli.linking import BY_HAND
 
 if TYPE_CHECKING:
     from weft.config.models import FlowConfig
     from weft.state.tx import Tx
 
 FEW = 100_000
+RUNS = 100
+"""How far back a run is looked for."""
 
 
 @click.command("status")
@@ -57,7 +60,7 @@ def _place(app: App) -> str:
 def _shared(tx: Tx) -> dict[str, Any]:
     """What one query answers for all flows."""
     return {
-        "latest": tx.runs.latest(), "issues": tx.issues.counts(), "hints": tx.hints.counts(), "links": tx.links.counts(),
+        "issues": tx.issues.counts(), "hints": tx.hints.counts(), "links": tx.links.counts(),
         "unsettled": tx.intents.unsettled(limit=FEW), "approvals": tx.guards.approvals(),
     }  # fmt: skip
 
@@ -73,7 +76,8 @@ def _idle(config: FlowConfig) -> dict[str, Any]:
 
 def _flow(app: App, tx: Tx, name: str, now: datetime, shared: dict[str, Any]) -> dict[str, Any]:
     config = app.config.flows[name]
-    run = shared["latest"].get(name)
+    runs = [run for run in tx.runs.page(limit=RUNS, flow=name) if run.mode != BY_HAND]
+    run = runs[0] if runs else None
     issues = {kind: n for (flow, kind), n in sorted(shared["issues"].items()) if flow == name}
     links: dict[str, int] = {}
     for (entity, left, right, state), n in shared["links"].items():
@@ -84,7 +88,7 @@ def _flow(app: App, tx: Tx, name: str, now: datetime, shared: dict[str, Any]) ->
         {"side": c.side, "connection": c.connection, "company": c.company, "variant": c.mapping_variant, "at": c.at}
         for c in tx.cursors.all(name)
     ]
-    agreed = tx.runs.page(limit=1, flow=name, state="done")
+    agreed = [one for one in tx.runs.page(limit=RUNS, flow=name, state="done") if one.mode != BY_HAND]
     found = {
         **_idle(config), "flow": name, "issues": issues, "links": links, "cursors": cursors,
         "hints": shared["hints"].get(name, 0), "unsettled": len(unsettled),
@@ -92,8 +96,13 @@ def _flow(app: App, tx: Tx, name: str, now: datetime, shared: dict[str, Any]) ->
         "last_agreement": agreed[0].finished_at if agreed else None,
     }  # fmt: skip
     if run is not None:
-        found["last_run"] = {"id": run.id, "mode": run.mode, "state": run.state, "started": run.started_at,
-                             "finished": run.finished_at}
+        found["last_run"] = {
+            "id": run.id,
+            "mode": run.mode,
+            "state": run.state,
+            "started": run.started_at,
+            "finished": run.finished_at,
+        }
         found["counts"] = run.counts or {}
         found["state"] = run.state if config.enabled else "off"
         asked = [approval for approval in shared["approvals"] if approval.flow == name]

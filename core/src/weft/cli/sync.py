@@ -79,10 +79,19 @@ def print_reports(reports: list[Report], open_issues: dict[str, int]) -> None:
                 totals[name] = totals.get(name, 0) + count
         seconds = sum((report.finished - report.started).total_seconds() for report in group)
         worst = max(group, key=lambda report: report.exit_code)
-        others = ", ".join(f"{n} {name}" for name, n in sorted(totals.items())
-                           if n and name not in NAMED and name not in INNER)
-        rows.append([flow, worst.state, *(totals.get(name, 0) for name in NAMED), open_issues.get(flow, 0),
-                     console.span(seconds), others])
+        others = ", ".join(
+            f"{n} {name}" for name, n in sorted(totals.items()) if n and name not in NAMED and name not in INNER
+        )
+        rows.append(
+            [
+                flow,
+                worst.state,
+                *(totals.get(name, 0) for name in NAMED),
+                open_issues.get(flow, 0),
+                console.span(seconds),
+                others,
+            ]
+        )
     headers = ["flow", "state", *NAMED, "issues", "took", "also"]
     console.table(headers, rows, right=[*NAMED, "issues", "took"], status="state", wide="also")
     for report in reports:

@@ -154,6 +154,10 @@ def _decide_field(
     if equal:
         out.learn_left[name], out.learn_right[name] = now_left, now_right
         return
+    if name not in policy.to_left and name not in policy.to_right:
+        # Each system says its own (a balance, say): there is nothing to bring into agreement.
+        out.learn_left[name], out.learn_right[name] = now_left, now_right
+        return
     if base_left is ABSENT or base_right is ABSENT:
         _first(name, left, right, policy, choice, out)
     elif left_moved and right_moved:

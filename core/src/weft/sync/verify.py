@@ -31,7 +31,7 @@ from weft.sync.work import Caught, Work, label
 if TYPE_CHECKING:
     from weft.runtime import Runtime
     from weft.state.links import Link
-    from weft.sync.flow import End
+    from weft.sync.flow import End, Pair
 
 Status = Literal["differ", "only_left", "only_right", "not_compared"]
 SAMPLES = 200
@@ -199,8 +199,7 @@ def _compare(
     right_as_left = theirs(right, entity, work, "right", translations)
     differing: dict[str, dict[str, Any]] = {}
     unlinked: list[str] = []
-    both = pair.left.readable & pair.right.readable
-    for name in sorted(both):
+    for name in sorted(compared(pair)):
         mine, yours = left.fields.get(name, ABSENT), right_as_left.get(name, ABSENT)
         if mine is ABSENT or yours is ABSENT:
             continue
@@ -218,6 +217,11 @@ def _compare(
         out.add(Sample("not_compared", work.label, *keys, reason=f"{', '.join(unlinked)} is not linked"))
     else:
         out.agree += 1
+
+
+def compared(pair: Pair) -> frozenset[str]:
+    """Fields that are to agree: both sides show them and the flow carries them one way or the other."""
+    return pair.left.readable & pair.right.readable & (pair.policy.to_left | pair.policy.to_right)
 
 
 def _compare_lines(
@@ -265,9 +269,8 @@ def _compare_lines(
 def _add_up(run: Run, work: Work, out: Agreement) -> None:
     """Add both sides' amounts to the totals, each in its own currency."""
     pair = work.pair
-    both = pair.left.readable & pair.right.readable
     sides: tuple[Side, Side] = ("left", "right")
-    for name in both:
+    for name in compared(pair):
         spec = run.flow.entity.field(name)
         if spec is None or spec.kind != "money":
             continue

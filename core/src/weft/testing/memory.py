@@ -24,10 +24,8 @@ numbered as they are committed, so a cursor is a number. Versions count the chan
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -39,25 +37,10 @@ from weft.hookspecs import Connector
 from weft.mapping.document import Mapping as Document
 from weft.mapping.loading import parse
 from weft.net.secrets import Secret
-from weft.records import (
-    Child,
-    Condition,
-    Error,
-    Intents,
-    Item,
-    Moved,
-    ObjectSchema,
-    Op,
-    Outcome,
-    Page,
-    Property,
-    Query,
-    Record,
-)
+from weft.records import Child, Condition, Error, Intents, Item, ObjectSchema, Outcome, Page, Query, Record
+from weft.testing.memory_store import Effect, Fault, MemoryObject, MemoryStore, Normalise, Place, Row
 
-Effect = Literal["lose_answer", "lose_request", "reject", "throttle", "down", "crash"]
-Place = tuple[str, str, str]
-"""object, company, key."""
+__all__ = ["Effect", "Fault", "MemoryObject", "MemorySession", "MemorySettings", "MemorySystem", "Row"]
 
 
 class MemorySettings(BaseModel):
@@ -70,63 +53,6 @@ class MemorySettings(BaseModel):
     page_size: int = Field(1000, ge=1, description="records a page")
 
 
-@dataclass
-class MemoryObject:
-    """A table. ``fields`` maps names to a kind of :class:`weft.records.Property`, or to a whole one; a write
-    to any other field is refused. ``key`` fields that a create leaves out are assigned, as are those in
-    ``assigns``: field -> function of a running number (``{"Number": "C{:05d}".format}``)."""
-
-    name: str
-    fields: Mapping[str, str | Property]
-    key: tuple[str, ...] = ("Id",)
-    assigns: Mapping[str, Callable[[int], Any]] = field(default_factory=dict)
-
-    def schema(self) -> ObjectSchema:
-        shown = {n: f if isinstance(f, Property) else Property(n, f) for n, f in self.fields.items()}
-        return ObjectSchema(self.name, self.key, shown)
-
-
-@dataclass
-class Row:
-    """One record as the system holds it."""
-
-    data: dict[str, Any]
-    version: int
-    changed_at: datetime
-    changed_by: str
-
-
-@dataclass
-class Fault:
-    """What goes wrong with the next ``times`` reads or writes it is about.
-
-    ``lose_answer`` carries the write out and loses the answer, ``lose_request`` does not carry it out;
-    ``reject`` and ``throttle`` answer so for the item; ``down`` raises EndpointDown, before a read or a
-    write; ``crash`` carries the write out and raises RuntimeError, as a defective connector would.
-    """
-
-    effect: Effect
-    on: Literal["read", "write"] = "write"
-    op: Op | str | None = None
-    object: str | None = None
-    times: int = 1
-    message: str = "fault injected"
-    retry_after: float | None = None
-
-    def strikes(self, on: str, op: str, object: str) -> bool:
-        fits = self.on == on and self.op in (None, op) and self.object in (None, object)
-        if fits:
-            self.times -= 1
-        return fits
-
-
-@dataclass
-class _Change:
-    number: int
-    place: Place
-    data: dict[str, Any]
-
-
 class MemorySession:
     """An open session; ``identity`` is what ``Record.changed_by`` shows for writes through it."""
 
@@ -134,7 +60,7 @@ class MemorySession:
         self.identity = identity
 
 
-class MemorySystem:
+class MemorySystem(MemoryStore):
     """A system in memory and its connector.
 
     ``maps`` is the text of its mapping documents (YAML, several separated by ``---``). ``companies``:
@@ -144,140 +70,43 @@ class MemorySystem:
     """
 
     def __init__(
-        self, objects: Sequence[MemoryObject], maps: str, *, title: str = "System in memory",
-        companies: Mapping[str, str] | None = None, token: str | None = None, answers: bool = True,
-        normalise: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+        self,
+        objects: Sequence[MemoryObject],
+        maps: str,
+        *,
+        title: str = "System in memory",
+        companies: Mapping[str, str] | None = None,
+        token: str | None = None,
+        answers: bool = True,
+        normalise: Normalise | None = None,
         check: Callable[[str, dict[str, Any]], str | None] | None = None,
         actions: Mapping[str, Callable[[Row], None]] | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC), commands: str | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        commands: str | None = None,
         simulator: str | None = None,
     ) -> None:
-        self.objects = {one.name: one for one in objects}
+        super().__init__(objects, title=title, normalise=normalise, clock=clock)
         self.documents = [parse(loaded) for loaded in yamlpos.load_all(maps, f"{title} (mapping)")]
-        self.title, self.companies, self.token = title, dict(companies or {}), token
-        self.answers, self.clock = answers, clock
-        self.normalise = normalise or (lambda _, data: data)
+        self.companies, self.token, self.answers = dict(companies or {}), token, answers
         self.check = check or (lambda _, data: None)
         self.actions = dict(actions or {})
         self.commands, self.simulator = commands, simulator
-        self.faults: list[Fault] = []
         self.writes: list[Item] = []
         """Every item that was carried out, in order."""
         self.reads: list[Query] = []
-        self.down: str | None = None
-        """While set, nothing answers; the text says why."""
         self.tells_deletes = False
         """Whether a ``changes`` read reports deleted keys as suspects."""
-        self._rows: dict[Place, Row] = {}
-        self._log: list[_Change] = []
-        self._moved: dict[Place, Moved] = {}
-        self._hidden: set[Place] = set()
-        self._numbers: dict[tuple[str, str], int] = defaultdict(int)
-        self._oldest = 0
-
-    # -- what a person does in the system ----------------------------------------------------------
-
-    def put(self, object: str, /, company: str = "", by: str = "person", **data: Any) -> str:
-        """Create a record, or change the one with this key; returns the key."""
-        known = self.objects[object]
-        for name in known.key:
-            if data.get(name) is None:
-                data[name] = self._number(known, name)
-        key = self.key_of(object, data)
-        place = (object, company, key)
-        if place not in self._rows:
-            data = {**{n: None for n in known.fields}, **self._assigned(known, data), **data}
-        self._store(place, data, by)
-        return key
-
-    def edit(self, object: str, key: str, /, company: str = "", by: str = "person", **data: Any) -> None:
-        """Change fields of a record; KeyError when there is none."""
-        self._rows[object, company, key]
-        self._store((object, company, key), data, by)
-
-    def remove(self, object: str, key: str, company: str = "") -> None:
-        """Delete a record; the rows that belong to it stay, as in a careless system."""
-        place = (object, company, key)
-        row = self._rows.pop(place)
-        self._note(place, row.data)
-
-    def move(self, object: str, key: str, to_object: str, to_key: str, company: str = "", reason: str = "") -> None:
-        """The record lives on elsewhere (it was posted, say); put it there as well."""
-        self.remove(object, key, company)
-        self._moved[object, company, key] = Moved(key, to_object, to_key, company, reason)
-
-    def hide(self, object: str, key: str, company: str = "", *, hidden: bool = True) -> None:
-        """Take away the right to see a record, or give it back."""
-        place = (object, company, key)
-        self._hidden.add(place) if hidden else self._hidden.discard(place)
-
-    def get(self, object: str, key: str, company: str = "") -> dict[str, Any] | None:
-        """A copy of a record's fields, None when there is none."""
-        row = self._rows.get((object, company, key))
-        return dict(row.data) if row is not None else None
-
-    def rows(self, object: str, company: str | None = None) -> dict[str, dict[str, Any]]:
-        """Copies of all records of an object by key."""
-        return {
-            place[2]: dict(row.data)
-            for place, row in sorted(self._rows.items(), key=lambda one: one[0])
-            if place[0] == object and company in (None, place[1])
-        }
-
-    def fail(self, effect: Effect, **about: Any) -> Fault:
-        """Inject a :class:`Fault`; further arguments are its fields."""
-        fault = Fault(effect, **about)
-        self.faults.append(fault)
-        return fault
-
-    def forget_cursors(self) -> None:
-        """Cursors given out so far are no longer known."""
-        self._oldest = len(self._log) + 1
-
-    def key_of(self, object: str, data: Mapping[str, Any]) -> str:
-        return "|".join(str(data[name]) for name in self.objects[object].key)
-
-    def _number(self, known: MemoryObject, name: str) -> Any:
-        self._numbers[known.name, name] += 1
-        number = self._numbers[known.name, name]
-        made = known.assigns.get(name)
-        if made is not None:
-            return made(number)
-        kind = known.schema().properties[name].kind
-        return number if kind == "integer" else f"{known.name}-{number:04d}"
-
-    def _assigned(self, known: MemoryObject, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {n: self._number(known, n) for n in known.assigns if data.get(n) is None and n not in known.key}
-
-    def _store(self, place: Place, data: Mapping[str, Any], by: str) -> Row:
-        row = self._rows.get(place)
-        version = row.version + 1 if row is not None else 1
-        full = {**(row.data if row is not None else {}), **self.normalise(place[0], dict(data))}
-        row = self._rows[place] = Row(full, version, self.clock(), by)
-        self._note(place, full)
-        return row
-
-    def _note(self, place: Place, data: Mapping[str, Any]) -> None:
-        self._log.append(_Change(len(self._log) + 1, place, dict(data)))
-
-    def _struck(self, on: str, op: str, object: str) -> Fault | None:
-        if self.down is not None:
-            raise EndpointDown(f"{self.title}: {self.down}")
-        found = next((fault for fault in self.faults if fault.strikes(on, op, object)), None)
-        if found is not None:
-            if found.times <= 0:
-                self.faults.remove(found)
-            if found.effect == "down":
-                raise EndpointDown(f"{self.title}: {found.message}", retry_after=found.retry_after)
-        return found
 
     # -- the connector: what it is -----------------------------------------------------------------
 
     @hookimpl
     def weft_connector(self) -> Connector:
         return Connector(
-            title=self.title, settings=MemorySettings, companies=bool(self.companies),
-            commands=self.commands, simulator=self.simulator,
+            title=self.title,
+            settings=MemorySettings,
+            companies=bool(self.companies),
+            commands=self.commands,
+            simulator=self.simulator,
         )
 
     @hookimpl
@@ -442,11 +271,21 @@ class MemorySystem:
             return self._create(item, known, by)
         if row is None:
             result: Literal["deleted", "conflict"] = "deleted" if item.op == "delete" else "conflict"
-            return Outcome(item.id, result, key=item.key, error=None if result == "deleted" else Error(
-                "record", f"{known.name} {item.key} does not exist", code="not_found", status=404))
+            return Outcome(
+                item.id,
+                result,
+                key=item.key,
+                error=None
+                if result == "deleted"
+                else Error("record", f"{known.name} {item.key} does not exist", code="not_found", status=404),
+            )
         if item.version is not None and item.version != str(row.version):
-            return Outcome(item.id, "conflict", key=item.key, error=Error(
-                "record", f"{known.name} {item.key} was changed meanwhile", code="stale", status=412))
+            return Outcome(
+                item.id,
+                "conflict",
+                key=item.key,
+                error=Error("record", f"{known.name} {item.key} was changed meanwhile", code="stale", status=412),
+            )
         self.writes.append(item)
         if item.op == "delete":
             self.remove(*place[::2], item.company)
@@ -475,10 +314,13 @@ class MemorySystem:
             own = item.mapping.own_key
             if own is not None and own.field in known.key and item.own_key == str(data[own.field]):
                 return self._outcome(item, "created", place, {})  # our own key: this very create came through before
-            return Outcome(item.id, "rejected", error=Error(
-                "record", f"{known.name} {place[2]} exists already", code="duplicate", status=409))
+            return Outcome(
+                item.id,
+                "rejected",
+                error=Error("record", f"{known.name} {place[2]} exists already", code="duplicate", status=409),
+            )
         self.writes.append(item)
-        full = {**{n: None for n in known.fields}, **self._assigned(known, data), **data}
+        full = {**dict.fromkeys(known.fields), **self._assigned(known, data), **data}
         self._store(place, full, by)
         return self._outcome(item, "created", place, self._write_related(item, place, parts, by))
 
@@ -506,9 +348,7 @@ class MemorySystem:
                 return Error("record", why, "invalid")
         return None
 
-    def _write_related(
-        self, item: Item, place: Place, parts: Mapping[str, dict[str, Any]], by: str
-    ) -> dict[str, str]:
+    def _write_related(self, item: Item, place: Place, parts: Mapping[str, dict[str, Any]], by: str) -> dict[str, str]:
         """Lines and parts of a record; returns the keys of the lines that were created."""
         for name, values in parts.items():
             part = item.mapping.parts[name]

@@ -52,7 +52,7 @@ def is_outage(error: ODataError) -> bool:
 
 
 def fault_of(error: ODataError) -> Fault:
-    if is_outage(error) or (error.status or 0) >= 500 and error.status != 501:
+    if is_outage(error) or ((error.status or 0) >= 500 and error.status != 501):
         return "endpoint"
     if error.status in (401, 403, 405, 501) or error.code in _CONFIGURATION:
         return "configuration"

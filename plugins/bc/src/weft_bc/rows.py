@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from weft.net.limiter import Lane
-from weft.net.odata.query import Query, any_of, and_
+from weft.net.odata.query import Query, and_, any_of
 from weft.records import Record
 from weft_bc.failures import reading
 from weft_bc.selection import LOCAL_CURRENCY, LinePlan, PartPlan, Plan, where_term

@@ -22,10 +22,14 @@ class AuthSettings(BaseModel):
 
     client_id: str | None = Field(None, description="application (client) id registered in Microsoft Entra")
     client_secret: Secret | None = Field(None, description="client secret of the application")
-    certificate: Path | None = Field(None, description="PEM file with the application's certificate and private key")
+    certificate: Path | None = Field(
+        None, description="PEM file with the application's certificate and private key"
+    )
     certificate_passphrase: Secret | None = Field(None, description="passphrase of the private key")
     user: str | None = Field(None, description="on premises: user name for HTTP Basic")
-    password: Secret | None = Field(None, description="on premises: web service access key or password of the user")
+    password: Secret | None = Field(
+        None, description="on premises: web service access key or password of the user"
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -60,11 +64,15 @@ class BcSettings(BaseModel):
     ca_file: Path | None = Field(None, description="PEM file with further certificate authorities to trust")
     proxy: str | None = Field(None, description="HTTP proxy for all requests")
     language: str = Field("en-US", description="language of the system's messages (Accept-Language)")
-    max_concurrency: int = Field(5, ge=1, le=100, description="requests at a time; the service runs 5 and queues the rest")
+    max_concurrency: int = Field(
+        5, ge=1, le=100, description="requests at a time; the service runs 5 and queues the rest"
+    )
     connect_timeout: float = Field(15, gt=0, description="seconds to wait for a connection")
-    read_timeout: float = Field(500, gt=0, description="seconds of silence before an answer counts as lost; operations may take 480")
+    read_timeout: float = Field(
+        500, gt=0, description="seconds of silence before an answer counts as lost; operations may take 480"
+    )
     retry_attempts: int = Field(5, ge=1, le=20, description="how often a request that is safe to repeat is sent")
-    retry_patience: float = Field(120, ge=0, description="seconds a request waits in all while the service is throttling")
+    retry_patience: float = Field(120, ge=0, description="seconds a request waits while the service throttles")
     page_size: int = Field(1000, ge=1, le=20_000, description="rows a page")
     batch_size: int = Field(50, ge=1, le=100, description="operations a $batch")
     overlap: float = Field(
@@ -80,7 +88,9 @@ class BcSettings(BaseModel):
     enum_literals: Literal["escaped", "caption"] = Field(
         "escaped", description="spelling of enum values in filters: In_x0020_Review or In Review"
     )
-    payment_journal: str = Field("WEFT", description="code of the customer payment journal that receipts are entered in")
+    payment_journal: str = Field(
+        "WEFT", description="code of the customer payment journal that receipts are entered in"
+    )
     payment_sign: Literal["negative", "positive"] = Field(
         "negative", description="sign of a receipt in that journal; try it out in a sandbox before the first run"
     )

@@ -23,11 +23,10 @@ _RESOURCE = re.compile(
 
 def parse_resource(text: str) -> tuple[str, str, str | None] | None:
     """(company, object, key or None) of a resource or notification."""
-    found = None
-    for found in _RESOURCE.finditer(text):
-        pass
-    if found is None:
+    every = list(_RESOURCE.finditer(text))
+    if not every:
         return None
+    found = every[-1]
     return found["company"].lower(), found["object"], found["key"].lower() if found["key"] else None
 
 

@@ -16,6 +16,13 @@ from weft_bc.sending import Answer, Call, Halt, Sender
 from weft_bc.session import BcSession
 
 
+def _in_steps(item: Item) -> bool:
+    """Does it take more than one request, or did an earlier attempt leave steps undone?"""
+    if item.children or item.actions or item.op == "action" or (item.op == "create" and item.key):
+        return True
+    return bool(item.mapping.lines) and item.op in ("create", "update")
+
+
 class Writer:
     """One call of ``weft_write``."""
 
@@ -43,9 +50,7 @@ class Writer:
         simple: list[Call] = []
         documents: list[Item] = []
         for item in items:
-            if item.children or item.actions or item.op == "action" or (item.op == "create" and item.key):
-                documents.append(item)
-            elif item.mapping.lines and item.op in ("create", "update"):
+            if _in_steps(item):
                 documents.append(item)
             else:
                 try:

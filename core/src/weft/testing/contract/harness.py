@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from weft.model.values import Fields
@@ -93,8 +93,6 @@ class Running:
     wrong_settings: Mapping[str, Any] | None = None
     company: str = ""
     other_company: str | None = None
-    handed: list[str] = field(default_factory=list)
-    """Tokens the system gave out; counted among the secrets."""
 
     # -- a person's hand -----------------------------------------------------------------------------
 
@@ -156,7 +154,15 @@ class Running:
         """How many logins (tokens) the system has been asked for so far."""
         raise Unsupported("the harness does not count logins")
 
+    def tokens(self) -> Sequence[str]:
+        """Tokens the system has given out; they are secrets too."""
+        return ()
+
     # -- notifications -------------------------------------------------------------------------------
+
+    def push_url(self) -> str:
+        """An address at which the system may push to us while it runs."""
+        raise Unsupported("the harness has no address that the system could push to")
 
     def notification(self, object: str, key: str, company: str) -> Request:
         """The request the system pushes when a record changed."""

@@ -1,0 +1,79 @@
+"""The hooks that core calls for connections of kind ``creatio``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from weft import hookimpl
+from weft.hookspecs import Connector
+from weft.mapping.document import Mapping
+from weft.records import Context, Intents, Item, ObjectSchema, Outcome, Page, Query
+from weft_creatio.settings import CreatioSettings
+
+
+@hookimpl
+def weft_connector() -> Connector:
+    return Connector(
+        title="Creatio CRM",
+        settings=CreatioSettings,
+        docs="https://academy.creatio.com/docs/",
+        auth=("forms", "oauth"),
+        max_batch=100,
+        commands="weft_creatio.commands:creatio",
+        simulator="weft_creatio.simulator:create",
+        samples={
+            "url": "https://acme.creatio.com",
+            "auth": {
+                "client_id": "…",
+                "client_secret": "${env:CREATIO_SECRET}",
+                "identity_url": "https://acme-is.creatio.com",
+            },
+            "technical_user": "Integration",
+        },
+    )
+
+
+@hookimpl
+def weft_mappings(settings: CreatioSettings, entity: str) -> list[Mapping]:
+    from weft_creatio.mappings import packaged_mappings
+
+    return packaged_mappings(settings, entity)
+
+
+@hookimpl
+def weft_open(ctx: Context) -> AbstractAsyncContextManager[Any]:
+    from weft_creatio.session import open_session
+
+    return open_session(ctx.settings, ctx.connection, ctx.log)
+
+
+@hookimpl
+async def weft_describe(session: Any, objects: Sequence[str] | None) -> AsyncIterator[ObjectSchema]:
+    from weft_creatio.describing import describe
+
+    async for schema in describe(session, objects):
+        yield schema
+
+
+@hookimpl
+async def weft_read(ctx: Context, session: Any, query: Query) -> AsyncIterator[Page]:
+    from weft_creatio.reading import Reader
+
+    meta = await session.metadata()
+    plan = session.plans.plan(query, ctx.entity, meta, session.settings.prefix)
+    reader = Reader(session, plan, query)
+    pages = {"scan": reader.scan, "changes": reader.changes, "keys": reader.keys, "search": reader.search}
+    async for page in pages[query.mode]():
+        yield page
+
+
+@hookimpl
+async def weft_write(
+    ctx: Context, session: Any, items: Sequence[Item], intents: Intents
+) -> AsyncIterator[Outcome]:
+    from weft_creatio.writing import Writer
+
+    async for outcome in Writer(ctx, session, intents).write(items):
+        yield outcome

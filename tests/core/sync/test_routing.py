@@ -1,0 +1,102 @@
+"""Companies: where new records go, several at once, and links that are pinned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from weft.testing.memory import MemoryObject, MemorySystem
+
+ERP = """
+entity: customer
+object: customers
+key: [id]
+match: [[tax_id]]
+returns: [number]
+fields: {displayName: name, taxNumber: tax_id, number: {from: number, on: read}}
+---
+entity: product
+object: items
+key: [id]
+match: [[number]]
+fields: {no: number, displayName: name}
+"""
+
+
+@pytest.fixture
+def companies(world: Any) -> Any:
+    """The ERP with two companies."""
+    world.erp = MemorySystem(
+        [
+            MemoryObject(
+                "customers",
+                {"id": "text", "displayName": "text", "taxNumber": "text", "number": "text"},
+                key=("id",),
+                assigns={"number": "C{:05d}".format},
+            ),
+            MemoryObject("items", {"id": "text", "no": "text", "displayName": "text"}, key=("id",)),
+        ],
+        ERP,
+        companies={"us": "Adatum US", "de": "Adatum DE"},
+    )
+    world.configure("owner: crm}", "owner: crm, company: {by: tax_id, US1: Adatum US, DE1: de}}")
+    world.configure("on_conflict: review}", "on_conflict: review, company: [us, de]}")
+    world.config = world.config[: world.config.index("  orders:")]
+    return world
+
+
+def names(world: Any, object: str, company: str) -> set[str]:
+    return {row["displayName"] for row in world.erp.rows(object, company).values()}
+
+
+async def test_a_rule_sends_each_record_to_its_company(companies: Any) -> None:
+    companies.crm.put("Accounts", Name="American", Tax="US1")
+    companies.crm.put("Accounts", Name="German", Tax="DE1")
+    await companies.sync("customers")
+    assert names(companies, "customers", "us") == {"American"}
+    assert names(companies, "customers", "de") == {"German"}
+
+
+async def test_no_rule_matches_is_an_issue_not_a_default(companies: Any) -> None:
+    companies.crm.put("Accounts", Name="French", Tax="FR1")
+    await companies.sync("customers")
+    [issue] = await companies.issues()
+    assert issue.code == "unrouted"
+    assert companies.erp.rows("customers") == {}
+
+
+async def test_a_product_is_released_in_several_companies_and_edits_reach_all(companies: Any) -> None:
+    key = companies.crm.put("Products", Code="P1", Name="Chair")
+    await companies.sync("products")
+    assert names(companies, "items", "us") == names(companies, "items", "de") == {"Chair"}
+    companies.crm.edit("Products", key, Name="Armchair")
+    await companies.sync("products")
+    assert names(companies, "items", "us") == names(companies, "items", "de") == {"Armchair"}
+    item = next(iter(companies.erp.rows("items", "us")))
+    companies.erp.edit("items", item, company="us", displayName="Sofa")
+    await companies.sync("products")
+    await companies.sync("products")
+    assert companies.crm.get("Products", key)["Name"] == "Sofa"
+    assert names(companies, "items", "de") == {"Sofa"}, "an edit in one company reaches the other"
+    assert await companies.issues() == []
+
+
+async def test_a_customer_that_moves_is_a_question_not_a_second_customer(companies: Any) -> None:
+    key = companies.crm.put("Accounts", Name="Mover", Tax="US1")
+    await companies.sync("customers")
+    companies.crm.edit("Accounts", key, Tax="DE1")
+    await companies.sync("customers")
+    assert names(companies, "customers", "de") == set()
+    assert {issue.code for issue in await companies.issues()} == {"rerouted"}
+
+
+async def test_a_company_nobody_can_see_is_named(companies: Any) -> None:
+    companies.configure("DE1: de", "DE1: Fabrikam")
+    async with companies.runtime() as runtime:
+        from weft.sync.cycle import sync
+
+        [report] = await sync(runtime, ["customers"])
+    assert report.state == "failed"
+    assert report.exit_code == 2
+    assert "Fabrikam" in report.error
+    assert "Adatum US" in report.error
