@@ -1,6 +1,7 @@
 """The packages of this workspace, in the words of the tools that install and pin them.
 
-python scripts/packages.py editable   arguments for `pip install`: each package, editable, with all extras
+python scripts/packages.py editable   arguments for `pip install`: each package, editable, with all extras;
+                                               not the examples that would change what the others do
 python scripts/packages.py names      distribution names
 python scripts/packages.py projects   the pyproject.toml files
 """
@@ -26,9 +27,17 @@ def projects() -> dict[Path, dict[str, Any]]:
     }
 
 
+def wraps_only(project: dict[str, Any]) -> bool:
+    """Is it a plugin without a connector? Where one is installed, it runs around the calls of all others."""
+    points = project.get("entry-points", {}).get("weft", {})
+    return bool(points) and not any(module.endswith(".connector") for module in points.values())
+
+
 def editable() -> list[str]:
     words = []
     for folder, project in projects().items():
+        if wraps_only(project):
+            continue  # an example to read; the tests and the demo must not run inside it
         extras = ",".join(sorted(project.get("optional-dependencies", {})))
         words += ["-e", f"./{folder.relative_to(ROOT).as_posix()}" + (f"[{extras}]" if extras else "")]
     return words

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import json
 import re
 from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from weft import hookdocs, hookspecs, records
-from weft.plugins import REQUIRED
+from weft.config.loading import load_text
+from weft.plugins import REQUIRED, Plugins
+from weft.runtime import Runtime
+from weft.state.store import State
+from weft.sync.cycle import sync
 
 PAGE = Path(__file__).parents[2] / "docs" / "hooks.md"
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("weft_"))
@@ -101,3 +108,82 @@ def test_no_sphinx_is_left(page: str) -> None:
     assert "``" not in prose
     assert not re.search(r":(class|func|mod|attr|meth|data):", prose)
     assert page.count("```") % 2 == 0
+
+
+# -- the guide -------------------------------------------------------------------------------------
+
+DOCS = PAGE.parent
+GUIDE = DOCS / "connectors.md"
+
+
+def blocks(language: str) -> list[str]:
+    text = GUIDE.read_text(encoding="utf-8")
+    text = re.sub(r"<!-- not run.*?-->\n```.*?```", "", text, flags=re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_guide_shows_every_needed_hook() -> None:
+    defined = set(re.findall(r"@hookimpl\n(?:@\w+\n)?(?:async )?def (weft_\w+)", "\n".join(blocks("python"))))
+    assert defined == set(REQUIRED)
+
+
+async def test_the_guides_connector_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "guide_acme"
+    (package / "maps").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "connector.py").write_text("\n\n".join(blocks("python")), encoding="utf-8")
+    (document,) = blocks("yaml")
+    (package / "maps" / "customer.yaml").write_text(document, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    left, right = tmp_path / "left.json", tmp_path / "right.json"
+    left.write_text('{"customers": {"1": {"name": "Adatum", "vat": "DE1", "limit": "10.50", "currency": "EUR"}}}')
+    right.write_text(
+        '{"customers": {"7": {"name": "Adatum", "vat": "DE1", "mail": "a@adatum.example"}, "8": {"name": "B"}}}'
+    )
+    plugins = Plugins()
+    plugins.register("acme", importlib.import_module("guide_acme.connector"))
+    config = load_text(
+        f"connections: {{a: {{kind: acme, path: {left}}}, b: {{kind: acme, path: {right}}}}}\n"
+        "flows: {customers: {entity: customer, between: [a, b], deletes: delete}}",
+        plugins=plugins,
+    )
+    state = State.open(f"sqlite:///{tmp_path / 'weft.db'}")
+
+    async def run(**options: Any) -> dict[str, int]:
+        async with Runtime(config, state, plugins) as runtime:
+            (report, *_) = await sync(runtime, **options)
+        assert (report.state, report.error) == ("done", "")
+        return report.counts
+
+    def held(path: Path) -> list[dict[str, str]]:
+        rows = json.loads(path.read_text())["customers"].values()
+        return sorted(({k: v for k, v in row.items() if v} for row in rows), key=lambda row: row["name"])
+
+    try:
+        await run()
+        adatum = {"name": "Adatum", "vat": "DE1", "limit": "10.50", "currency": "EUR", "mail": "a@adatum.example"}
+        assert held(left) == held(right) == [adatum, {"name": "B"}]
+        assert "updated" not in await run()
+        content = json.loads(left.read_text())
+        content["customers"]["1"]["limit"] = "12.00"
+        left.write_text(json.dumps(content))
+        assert (await run())["updated"] == 1
+        assert held(right)[0]["limit"] == "12.00"
+        del content["customers"]["1"]
+        left.write_text(json.dumps(content))
+        assert (await run(sweep=True))["deleted"] == 1
+        assert [row["name"] for row in held(right)] == ["B"]
+    finally:
+        state.close()
+
+
+@pytest.mark.parametrize("name", ["index.md", "connectors.md", "hooks.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    text = re.sub(r"```.*?```", "", (DOCS / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert (DOCS / target).exists(), f"{name} links to {target}, which is not there"
+
+
+def test_the_index_names_every_page() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    assert [page.name for page in DOCS.glob("*.md") if page.name != "index.md" and f"({page.name})" not in index] == []

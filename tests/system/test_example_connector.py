@@ -6,6 +6,7 @@ import csv
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -336,3 +337,14 @@ def test_the_command_syncs_two_folders(installed: Path, folders: Folders) -> Non
     _run(weft, "sync", cwd=cwd)
     folders.agree()
     assert len(folders.office.read()) == 2
+
+
+def test_the_contract_is_kept() -> None:
+    """The example's own tests, as its author runs them."""
+    env = {**os.environ, "PYTHONPATH": str(EXAMPLE / "src")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(command, cwd=EXAMPLE, env=env, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout[-4000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) > 100

@@ -87,7 +87,7 @@ class Connector:
     simulator: str | None = None
     demo: str | None = None
     """Dotted path ``module:function`` of the story that ``weft demo --edition <kind>`` tells: an
-    ``async def story(stage: weft.cli.stage.Stage) -> None``."""
+    ``def story(stage: weft.cli.stage.Stage) -> None``."""
     samples: dict[str, Any] = field(default_factory=dict)
     """Settings that ``weft init`` writes for a new connection of this kind."""
 

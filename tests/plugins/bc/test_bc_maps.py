@@ -65,8 +65,8 @@ async def test_fields_exist_and_only_writable_ones_are_written(bench):
     assert not wrong
 
 
-async def test_a_native_text_without_max_would_be_refused_too_late(bench):
-    """Every written text field says how long it may be, as the environment does."""
+async def test_every_written_text_says_how_long_it_may_be(bench):
+    """Otherwise it would only be refused by the service, one record at a time."""
     schemas = {s.name: s async for s in connector.weft_describe(bench.session, None)}
     loose = []
     for document in packaged("weft_bc", None, PLACES):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
+from weft.errors import ConfigError
 from weft.records import Context, Hint, Reply, Request
 from weft_bc import connector
 
@@ -117,8 +118,6 @@ async def test_by_default_the_mapped_objects_are_watched(open_bench, receiver):
 
 
 async def test_a_receiver_that_is_away_is_told_in_the_systems_words(open_bench, receiver):
-    from weft.errors import ConfigError
-
     receiver.silent = True
     bench = await open_bench(settings={"webhook_objects": ["customers"], "company": "CRONUS USA, Inc."})
     with pytest.raises(ConfigError, match="validation token"):

@@ -17,6 +17,7 @@ CRM = """
 entity: customer
 object: Accounts
 key: [Id]
+settle_seconds: 5
 match: [[tax_id], [email]]
 fields:
   Name: name
@@ -29,12 +30,14 @@ fields:
 entity: product
 object: Products
 key: [Id]
+settle_seconds: 5
 match: [[number]]
 fields: {Code: number, Name: name, Price: unit_price}
 ---
 entity: sales_order
 object: Orders
 key: [Id]
+settle_seconds: 5
 match: [[external_number]]
 lines:
   lines:
@@ -148,7 +151,8 @@ class Clock:
 class System(MemorySystem):
     """A document is one unit: changing a line changes the document's version."""
 
-    parents: Mapping[str, tuple[str, str]] = {}
+    parents: Mapping[str, tuple[str, str]]
+    max_batch = 100
 
     def _note(self, place: tuple[str, str, str], data: Mapping[str, Any]) -> None:
         super()._note(place, data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -68,12 +70,25 @@ async def _with(app: App, state: State, names: list[str] | None, sweep: bool) ->
 def _as_data(report: Report) -> dict[str, Any]:
     return {
         "flow": report.flow, "state": report.state, "counts": report.counts, "error": report.error,
-        "planned": report.planned, "exit_code": report.exit_code,
+        "planned": unique(report.planned), "exit_code": report.exit_code,
     }  # fmt: skip
 
 
+def unique(planned: Sequence[Planned]) -> list[Planned]:
+    """Each write once: a pair that has no link yet is reached from both of its sides, and planned from each."""
+    seen: dict[tuple[str, ...], Planned] = {}
+    created: list[Planned] = []
+    for one in planned:
+        if one.key:
+            seen.setdefault((one.side, one.connection, one.company, one.object, one.op, one.key), one)
+        else:
+            created.append(one)
+    return [*created, *seen.values()]
+
+
 def _print(report: Report, limit: int) -> None:
-    counts = {name.removeprefix("would "): n for name, n in report.counts.items() if name.startswith("would ")}
+    planned = unique(report.planned)
+    counts = Counter(one.op for one in planned)
     told = ", ".join(f"{n} to {name}" for name, n in sorted(counts.items())) or "nothing to write"
     held = {name: report.counts[name] for name in ("conflict", "waiting", "ambiguous", "failed", "approval", "review",
             "rejected", "asked", "unmatched", "excluded") if report.counts.get(name)}  # fmt: skip
@@ -82,13 +97,13 @@ def _print(report: Report, limit: int) -> None:
     if report.error:
         console.note(f"  {report.error}")
     sides: dict[tuple[str, str, str], list[Planned]] = {}
-    for planned in report.planned:
-        sides.setdefault((planned.connection, planned.company, planned.side), []).append(planned)
+    for one in planned:
+        sides.setdefault((one.connection, one.company, one.side), []).append(one)
     for (connection, company, side), group in sides.items():
         place = f"{connection}/{company}" if company else connection
         click.echo(f"  {click.style(place, fg='cyan')} ({side})")
-        for planned in group[: limit or None]:
-            _one(planned)
+        for one in group[: limit or None]:
+            _one(one)
         if limit and len(group) > limit:
             click.echo(f"    … and {len(group) - limit} more; --limit 0 shows all")
 

@@ -6,6 +6,7 @@ the systems, and runs the same commands a user would type; nothing in it reaches
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from weft.errors import PluginError, WeftError
 
 if TYPE_CHECKING:
     from weft.plugins import Plugins
+    from weft.records import Canonical
     from weft.testing.simulator.control_client import ControlClient
     from weft.testing.simulator.serve import Served
 
@@ -81,6 +83,10 @@ class Stage:
         self._served[kind] = served
         return served.url(kind)
 
+    def url(self, kind: str, name: str) -> str:
+        """The address of something that a simulator brings along: its identity provider, say."""
+        return self._served[kind].url(name)
+
     def ca_file(self, kind: str) -> str:
         """The certificate authority of a started simulator."""
         return str(self._served[kind].ca_file)
@@ -88,6 +94,32 @@ class Stage:
     def hand(self, kind: str) -> ControlClient:
         """What people do in a system, outside weft's reach: ``hand("bc").command("post", …)``."""
         return self._served[kind].control(kind)
+
+    def look(self, connection: str, entity: str) -> list[Canonical]:
+        """All records of an entity as a connection of ``weft.yaml`` shows them."""
+        return asyncio.run(self._look(connection, entity))
+
+    async def _look(self, connection: str, entity: str) -> list[Canonical]:
+        from weft.config.loading import load
+        from weft.records import Query
+        from weft.runtime import Runtime
+        from weft.state.store import State
+
+        config = load(self.folder / "weft.yaml", self.plugins)
+        found: list[Canonical] = []
+        with State.open(f"sqlite:///{self.folder / 'look.db'}") as state:
+            async with Runtime(config, state, self.plugins) as runtime:
+                session = await runtime.session(connection)
+                context = runtime.context(connection, entity=entity)
+                tables = runtime.tables(connection, "")
+                for compiled in runtime.mappings(connection, entity).values():
+                    await tables.load(compiled.references())
+                    pages = self.plugins.iterate_around(
+                        context.kind, "read", ctx=context, session=session, query=Query("scan", compiled.mapping)
+                    )
+                    async for page in pages:
+                        found += [m.canonical for m in compiled.read(page.records, tables) if m.canonical]
+        return found
 
     # -- weft --------------------------------------------------------------------------------------
 

@@ -33,12 +33,18 @@ class ReferenceTables:
         self._company = company
         self._codes: dict[str, dict[str, str]] = {}
         self._ids: dict[str, dict[str, str]] = {}
+        self._loading: set[str] = set()
+        """Reference entities being read: a city names its region, a region its country, in circles even."""
 
     async def load(self, entities: Iterable[str], *, again: bool = False) -> None:
         """Read the rows of these reference entities unless they are here already."""
         for entity in sorted(entities):
-            if again or entity not in self._codes:
-                await self._load(entity)
+            if (again or entity not in self._codes) and entity not in self._loading:
+                self._loading.add(entity)
+                try:
+                    await self._load(entity)
+                finally:
+                    self._loading.discard(entity)
 
     async def _load(self, entity: str) -> None:
         runtime = self._runtime
@@ -50,18 +56,23 @@ class ReferenceTables:
             return
         session = await runtime.session(self._connection)
         context = runtime.context(self._connection, entity=entity, company=self._company)
+        unusable = 0
         for compiled in mappings.values():
+            await self.load(compiled.references())
             query = Query("scan", compiled.mapping, company=self._company)
             pages = runtime.plugins.iterate_around(context.kind, "read", ctx=context, session=session, query=query)
             async for page in pages:
                 for mapped in compiled.read(page.records, self):
                     canonical = mapped.canonical
                     if canonical is None or not canonical.fields.get(code):
+                        unusable += canonical is None and mapped.excluded is None
                         continue
                     value = str(canonical.fields[code])
                     codes[canonical.key] = value
                     ids.setdefault(value, canonical.key)
                     ids.setdefault(value.casefold(), canonical.key)
+        if unusable:
+            runtime.log.warning("%s: %d rows of %s cannot be mapped", self._connection, unusable, entity)
         self._codes[entity], self._ids[entity] = codes, ids
 
     def has(self, entity: str) -> bool:

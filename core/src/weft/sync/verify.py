@@ -15,10 +15,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.model.values import ABSENT
+from weft.model.values import ABSENT, EMPTY
 from weft.records import Side
 from weft.sync.capture import scan
-from weft.sync.decide import Unlinked
+from weft.sync.decide import Policy, Unlinked
 from weft.sync.flow import Flow, build
 from weft.sync.identify import from_link, links_of
 from weft.sync.lines import align
@@ -26,7 +26,7 @@ from weft.sync.references import Translations, asked, theirs, translate
 from weft.sync.run import Run
 from weft.sync.scratch import Place, Scratch
 from weft.sync.settle import shown
-from weft.sync.work import Caught, Work, label
+from weft.sync.work import Caught, Work, label, other
 
 if TYPE_CHECKING:
     from weft.runtime import Runtime
@@ -205,7 +205,7 @@ def _compare(
             continue
         if isinstance(yours, Unlinked):
             unlinked.append(name)
-        elif not pair.comparator.same(name, mine, yours):
+        elif not pair.comparator.same(name, mine, yours) and not _unsaid(pair.policy, name, mine, yours):
             differing[name] = {"left": shown(mine), "right": shown(yours)}
     for name in pair.collections:
         _compare_lines(run, work, name, known_lines[name], translations, differing)
@@ -222,6 +222,14 @@ def _compare(
 def compared(pair: Pair) -> frozenset[str]:
     """Fields that are to agree: both sides show them and the flow carries them one way or the other."""
     return pair.left.readable & pair.right.readable & (pair.policy.to_left | pair.policy.to_right)
+
+
+def _unsaid(policy: Policy, name: str, left: Any, right: Any) -> bool:
+    """A field that travels one way only and is EMPTY where it comes from: the other side's own default
+    contradicts nobody."""
+    one_way_right = name in policy.to_right and name not in policy.to_left
+    one_way_left = name in policy.to_left and name not in policy.to_right
+    return (one_way_right and left is EMPTY) or (one_way_left and right is EMPTY)
 
 
 def _compare_lines(
@@ -247,7 +255,8 @@ def _compare_lines(
         lambda line: theirs(line, entity, work, "left", translations),
         comparator.same,
     )
-    both = pair.left.line_readable[name] & pair.right.line_readable[name]
+    policy = pair.line_policies[name]
+    both = pair.left.line_readable[name] & pair.right.line_readable[name] & (policy.to_left | policy.to_right)
     for number, line in enumerate(pairs, 1):
         place = f"{name}[{number}]"
         if line.left is None or line.right is None:
@@ -262,6 +271,8 @@ def _compare_lines(
         for field_name in sorted(both):
             mine, yours = line.left.fields.get(field_name, ABSENT), terms.get(field_name, ABSENT)
             if mine is ABSENT or yours is ABSENT or comparator.same(field_name, mine, yours):
+                continue
+            if _unsaid(policy, field_name, mine, yours):
                 continue
             differing[f"{place}.{field_name}"] = {"left": shown(mine), "right": shown(yours)}
 
@@ -279,9 +290,18 @@ def _add_up(run: Run, work: Work, out: Agreement) -> None:
             amount = canonical.fields.get(name) if canonical is not None else None
             if canonical is None or not isinstance(amount, Decimal | int) or isinstance(amount, bool):
                 continue
-            currency = str(canonical.fields.get(spec.currency or "") or "-")
+            currency = _currency(work, side, spec.currency)
             sums = out.totals.setdefault(name, {}).setdefault(currency, {})
             sums[side] = sums.get(side, Decimal(0)) + amount
+
+
+def _currency(work: Work, side: Side, name: str | None) -> str:
+    """The currency an amount is in: the record's own, else its counterpart's, else "-"."""
+    for half in (work.half(side), work.half(other(side))):
+        code = half.canonical.fields.get(name or "") if half.canonical is not None else None
+        if code:
+            return str(code)
+    return "-"
 
 
 async def _only_right(run: Run, scratch: Scratch, seen: dict[Place, set[str]], out: Agreement) -> None:

@@ -139,13 +139,13 @@ class MemorySystem(MemoryStore):
     async def weft_read(self, ctx: Any, query: Query) -> AsyncIterator[Page]:
         self.reads.append(query)
         self._struck("read", query.mode, query.mapping.object.read)
-        now = json.dumps({"number": len(self._log)})
+        now = json.dumps({"number": len(self._log), "epoch": self._epoch})
         if query.mode == "changes":
             if query.cursor is None:
                 yield Page(cursor=now)
                 return
-            since = int(json.loads(query.cursor)["number"])
-            if since < self._oldest - 1:
+            since = self._since(query.cursor)
+            if since is None:
                 yield Page(expired=True)
                 return
             changed = self._changed(query, since)
@@ -164,6 +164,15 @@ class MemorySystem(MemoryStore):
             last = number == len(pages)
             wanted = now if last and query.mode in ("changes", "scan") else None
             yield Page(page, suspects=gone if last else [], cursor=wanted, total=len(records))
+
+    def _since(self, cursor: str) -> int | None:
+        """The change a cursor of ours stands behind; None for a forgotten one or any other text."""
+        try:
+            found = json.loads(cursor)
+            number, epoch = found["number"], found["epoch"]
+        except (ValueError, KeyError, TypeError):
+            return None
+        return number if epoch == self._epoch and isinstance(number, int) and number <= len(self._log) else None
 
     def _there(self, query: Query, key: str) -> bool:
         return (query.mapping.object.read, query.company, key) in self._rows

@@ -99,7 +99,7 @@ class MemoryStore:
         self._moved: dict[Place, Moved] = {}
         self._hidden: set[Place] = set()
         self._numbers: dict[tuple[str, str], int] = defaultdict(int)
-        self._oldest = 0
+        self._epoch = 0
 
     def put(self, object: str, /, company: str = "", by: str = "person", **data: Any) -> str:
         """Create a record, or change the one with this key; returns the key."""
@@ -156,7 +156,7 @@ class MemoryStore:
 
     def forget_cursors(self) -> None:
         """Cursors given out so far are no longer known."""
-        self._oldest = len(self._log) + 1
+        self._epoch += 1
 
     def key_of(self, object: str, data: Mapping[str, Any]) -> str:
         return "|".join(str(data[name]) for name in self.objects[object].key)

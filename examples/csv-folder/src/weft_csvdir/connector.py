@@ -51,12 +51,13 @@ async def weft_companies(session: Folder) -> dict[str, str]:
 
 @hookimpl
 async def weft_describe(session: Folder, objects: Sequence[str] | None) -> AsyncIterator[ObjectSchema]:
-    """Every cell is text; what it means is the mapping's affair. The first column is the key."""
+    """A file tells no types: the first column is the key, the others may hold anything."""
     known = await asyncio.to_thread(session.names)
     company = next(iter(await asyncio.to_thread(session.companies)))
     for name in known if objects is None else [name for name in objects if name in known]:
         table = await asyncio.to_thread(session.load, company, name)
-        columns = {c: Property(c, "any", required=c == table.key) for c in table.columns}
+        columns = {c: Property(c, "any") for c in table.columns}
+        columns[table.key] = Property(table.key, "text", required=True)
         yield ObjectSchema(name, (table.key,), columns)
 
 

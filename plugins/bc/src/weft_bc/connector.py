@@ -38,6 +38,7 @@ def weft_connector() -> Connector:
         max_batch=100,
         commands="weft_bc.commands:bc",
         simulator="weft_bc.simulator.server:simulators",
+        demo="weft_bc.demo:story",
         samples={
             "tenant": "00000000-0000-0000-0000-000000000000",
             "environment": "production",

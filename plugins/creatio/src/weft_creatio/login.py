@@ -18,9 +18,6 @@ from weft.net.response import Response
 from weft.net.secrets import Redactor, Secret
 from weft.net.session import HttpSession
 
-_LOGIN_PAGES = (b"bootstrap.login", b"NuiLogin.aspx", b"/Login/Login.html")
-
-
 class FormsLogin(Auth):
     """`login_url`: ``{site}/ServiceModel/AuthService.svc/Login``, never under /0."""
 
@@ -48,9 +45,10 @@ class FormsLogin(Auth):
             request.headers["BPMCSRF"] = self._csrf
 
     def rejected(self, response: Response) -> bool:
-        if response.status in (401, 403) or response.status in (301, 302, 303, 307):
+        if response.status in (401, 403, 301, 302, 303, 307):
             return True
-        return response.status == 200 and response.is_html and any(p in response.content for p in _LOGIN_PAGES)
+        # No service weft calls answers with a page: whoever did so has not processed the request.
+        return response.status == 200 and response.is_html
 
     async def renew(self, session: HttpSession) -> None:
         session.client.cookies.clear()

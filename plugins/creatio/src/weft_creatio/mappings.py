@@ -18,19 +18,20 @@ def packaged_mappings(settings: CreatioSettings, entity: str) -> list[Mapping]:
 def placeholders(names: Names) -> dict[str, str]:
     """``{prefix}``, and the Ids of the rows the package brings: ``{payment_status_posted}``."""
     values = {"prefix": names.prefix}
-    for lookup in load_model().lookups:
+    for lookup in load_model().objects:
         for row in lookup.rows:
-            values[f"{_snake(lookup.name)}_{_snake(row)}"] = names.row(lookup.name, row)
+            values[f"{_snake(lookup.name)}_{_snake(row.name)}"] = names.row(lookup.name, row.name)
     return values
 
 
 def stock_only(mappings: list[Mapping], names: Names) -> list[Mapping]:
     """Mappings of objects that every site has, without the columns that weft's package adds."""
     model = load_model()
-    own = {names.object(one.name) for one in (*model.objects, *model.lookups)}
+    own = {names.object(one.name) for one in model.objects if not one.extends}
     columns = {
         name
-        for one in model.extends
+        for one in model.objects
+        if one.extends
         for column in one.columns
         for name in (names.column(column.name), names.lookup(column.name))
     }

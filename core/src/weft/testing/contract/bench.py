@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from weft.config.loading import load_text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NAME = "system"
 """Name of the connection under test."""
+DAY = 86_400.0
 Between = Callable[[int], Awaitable[None]]
 """Called after each page, with its number from 0."""
 
@@ -41,11 +43,14 @@ class Bench:
 
     # -- saying what is wrong --------------------------------------------------------------------------
 
-    def fail(self, text: str) -> NoReturn:
+    def wrong(self, text: str) -> Broken:
+        """The error to raise: what is wrong, what the contract demands, and where."""
         check = self.check
-        raise Broken(
-            f"{self.harness.kind}: {check.name}: {text}\n  The contract: {check.says}\n  It is written in: {check.where}"
-        )
+        where = f"The contract: {check.says}\n  It is written in: {check.where}"
+        return Broken(f"{self.harness.kind}: {check.name}: {text}\n  {where}")
+
+    def fail(self, text: str) -> NoReturn:
+        raise self.wrong(text)
 
     def demand(self, kept: object, text: str) -> None:
         if not kept:
@@ -70,9 +75,17 @@ class Bench:
     async def close(self) -> None:
         await self.runtime.__aexit__(None, None, None)
 
-    def other(self, settings: Mapping[str, Any]) -> Runtime:
-        """A second runtime with other settings."""
-        return self._runtime(settings)
+    @asynccontextmanager
+    async def opened(self, settings: Mapping[str, Any] | None = None) -> AsyncIterator[Any]:
+        """A session of its own, by weft_open alone."""
+        runtime = self._runtime(self.system.settings if settings is None else settings)
+        ctx = runtime.context(NAME)
+        async with self.plugins.call(self.harness.kind, "weft_open", ctx=ctx) as session:
+            yield session
+
+    async def open_and_close(self, settings: Mapping[str, Any] | None = None) -> None:
+        async with self.opened(settings):
+            return
 
     def context(self, company: str | None = None) -> Context:
         return self.runtime.context(
@@ -115,7 +128,8 @@ class Bench:
         found = self.runtime.mappings(NAME, subject.entity)
         variant = subject.variant or next(iter(found), "")
         if variant not in found:
-            self.fail(f"weft_mappings has no {subject.entity} {subject.variant or ''}; it has: {', '.join(found) or 'none'}")
+            there = ", ".join(found) or "none"
+            self.fail(f"weft_mappings has no {subject.entity} {subject.variant or ''}; its variants: {there}")
         return found[variant]
 
     @property
@@ -185,16 +199,20 @@ class Bench:
             self.fail(f"sample({n}) cannot be mapped out: {reason}")
         return {name: value for name, value in mapped.native.items() if name not in self.compiled.mapping.parts}
 
-    async def person_creates(self, n: int | None = None, **changes: Any) -> str:
-        """A person adds record n (default: the next number)."""
-        if n is None:
-            self.serial += 1
-            n = self.serial
-        return await self.system.create(self.object, await self.typed(n, changes), self.company)
+    async def person_creates(self, changes: Fields | None = None) -> str:
+        """A person adds the next record, with some canonical fields changed."""
+        self.serial += 1
+        return await self.system.create(self.object, await self.typed(self.serial, changes), self.company)
 
     async def person_edits(self, key: str, text: str) -> None:
         native = {self.spec(self.role("text")).native: text}
         await self.system.edit(self.object, key, native, self.company)
+
+    async def age(self) -> None:
+        """Make everything there is older than any overlap of a cursor, where the harness can: what is skipped
+        now is then skipped for good. Without it the check still holds, only less would be found out."""
+        with suppress(Unsupported):
+            await self.system.age(DAY)
 
     async def keys(self) -> list[str]:
         """What the system really holds."""
@@ -251,7 +269,7 @@ class Bench:
             if record.key == key:
                 return record
         said = "gone" if key in page.gone else "invisible" if key in page.invisible else "nothing"
-        self.fail(f"the record {key} is there, and a keys read says {said} about it")
+        raise self.wrong(f"the record {key} is there, and a keys read says {said} about it")
 
     async def fields_of(self, key: str) -> Canonical:
         return (await self.canonical([await self.fetch(key)]))[0]
@@ -272,4 +290,4 @@ class Bench:
                 f"{doing} raises {type(error).__module__}.{type(error).__name__} ({str(error)[:200]}); "
                 "raise EndpointDown, AuthError or ConfigError of weft.errors, with the reason in words"
             )
-        self.fail(f"{doing} raises nothing")
+        raise self.wrong(f"{doing} raises nothing")

@@ -140,6 +140,10 @@ class Running:
         """The system's clock stands still inside."""
         raise Unsupported("the harness cannot stop the system's clock")
 
+    async def age(self, seconds: float) -> None:
+        """Let the system's clock move on, so that everything in it is older by so much."""
+        raise Unsupported("the harness cannot move the system's clock")
+
     async def stop(self) -> None:
         """Take the system off the net for the rest of the check."""
         raise Unsupported("the harness cannot take the system off the net")
@@ -153,6 +157,10 @@ class Running:
     def logins(self) -> int:
         """How many logins (tokens) the system has been asked for so far."""
         raise Unsupported("the harness does not count logins")
+
+    def subscriptions(self) -> int:
+        """How many push subscriptions the system keeps now."""
+        raise Unsupported("the harness does not count the subscriptions the system keeps")
 
     def tokens(self) -> Sequence[str]:
         """Tokens the system has given out; they are secrets too."""

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from weft.records import Moved, Native
@@ -61,8 +61,9 @@ class SimulatorRunning(Running, Generic[S]):
         return moved
 
     async def strike(self, kind: str, on: On = "any", **options: Any) -> Strike:
-        if kind in self.harness.without:
-            raise Unsupported(f"the system has nothing the fault {kind!r} could strike: {self.harness.without[kind]}")
+        reason = self.harness.without.get(kind)
+        if reason is not None:
+            raise Unsupported(f"the fault {kind!r} cannot strike this system: {reason}")
         if on == "write":
             options.setdefault("method", self.harness.write_method)
             options.setdefault("path", self.harness.write_path)
@@ -100,6 +101,9 @@ class SimulatorRunning(Running, Generic[S]):
             yield
         finally:
             clock.manual, clock.skew = before
+
+    async def age(self, seconds: float) -> None:
+        self.sim.clock.advance(seconds)
 
     async def stop(self) -> None:
         await self.stack.aclose()
@@ -160,10 +164,7 @@ class SimulatorHarness(Generic[S]):
     read_method: str | None = "GET"
     read_path: str | None = None
     login_path: str = r"(?i)/(token|login|authservice)"
-    without: Mapping[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        self.without = dict(self.without or {})
+    without: Mapping[str, str] = field(default_factory=dict)
 
     @asynccontextmanager
     async def start(self) -> AsyncIterator[Running]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from weft.errors import PluginError
 from weft.plugins import GROUP, Plugins
-from weft.testing.contract.bench import Bench
 from weft.testing.contract.areas import documents, faults, hooks, keys, lost, push, reading, search, secrets, values
 from weft.testing.contract.areas import writing as writing_checks
+from weft.testing.contract.bench import Bench
 from weft.testing.contract.harness import Harness, Unsupported
 from weft.testing.contract.logtrap import trapped
 from weft.testing.contract.outcome import Broken, Check
@@ -70,10 +70,8 @@ async def run_check(harness: Harness, name: str) -> None:
             except (Broken, Unsupported):
                 raise
             except Exception as error:
-                raise Broken(
-                    f"{harness.kind}: {name}: {type(error).__name__} came out of the connector or the harness: {error}\n"
-                    f"  The contract: {check.says}\n  It is written in: {check.where}"
-                ) from error
+                words = f"{type(error).__name__} came out of the connector or the harness: {error}"
+                raise bench.wrong(words) from error
             finally:
                 await bench.close()
 

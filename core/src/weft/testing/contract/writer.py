@@ -70,11 +70,11 @@ def bare(bench: Bench, op: Op, record: Record) -> Item:
     return Item(uuid.uuid4().hex, op, mapping, record.object, {}, bench.company, record.key, record.version)
 
 
-async def new_item(bench: Bench, **changes: Any) -> Item:
-    """A create of the next sample."""
+async def new_item(bench: Bench, changes: Fields | None = None) -> Item:
+    """A create of the next sample, with some fields changed."""
     bench.allowed("creates")
     bench.serial += 1
-    return await item_for(bench, "create", {**bench.subject.sample(bench.serial), **changes})
+    return await item_for(bench, "create", {**bench.subject.sample(bench.serial), **(changes or {})})
 
 
 async def line_items(bench: Bench, count: int, first: int = 1) -> list[LineChange]:
@@ -202,7 +202,7 @@ async def finish(bench: Bench, item: Item, outcome: Outcome, notes: MemoryNotes)
         if outcome.result == "partial":
             item.key = outcome.key or item.key
         outcome = (await write(bench, [item], notes))[item.id]
-    bench.fail(f"a create is still {told(outcome)} after {_ROUNDS} attempts against a system that works again")
+    raise bench.wrong(f"a create is still {told(outcome)} after {_ROUNDS} attempts against a system that works again")
 
 
 async def _adopted(bench: Bench, item: Item, record: Record, notes: MemoryNotes) -> str:
@@ -223,7 +223,7 @@ async def _adopted(bench: Bench, item: Item, record: Record, notes: MemoryNotes)
         if not update.children:
             return record.key
         outcome = (await write(bench, [update], notes))[update.id]
-    bench.fail(f"lines missing from a document cannot be added: {told(outcome)}")
+    raise bench.wrong(f"lines missing from a document cannot be added: {told(outcome)}")
 
 
 def missing_lines(bench: Bench, item: Item, record: Record) -> list[Child]:
@@ -242,4 +242,4 @@ def line_text(bench: Bench) -> str:
     for spec in bench.compiled.lines[lines.collection].fields:
         if spec.canonical == lines.text and spec.in_ is None and not spec.map.values:
             return spec.native
-    bench.fail(f"the lines do not map {lines.text} plainly")
+    raise bench.wrong(f"the lines do not map {lines.text} plainly")

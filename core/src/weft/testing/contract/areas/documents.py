@@ -60,7 +60,9 @@ async def line_changes_are_written(bench: Bench) -> None:
     outcome = await create(bench, await new_document(bench, LINES))
     record = await bench.fetch(str(outcome.key))
     native = line_text(bench)
-    first, second, third = sorted(_lines(bench, record), key=lambda row: str(row.data.get(native)))
+    rows = sorted(_lines(bench, record), key=lambda row: str(row.data.get(native)))
+    bench.demand(len(rows) == LINES, f"a document with {LINES} lines is read with {len(rows)}")
+    first, second, third = rows
     [added] = await line_items(bench, 1, first=LINES + 1)
     changes = [
         LineChange(lines.collection, "update", "u", first.key, first.version, {lines.text: "changed line"}),
@@ -73,7 +75,8 @@ async def line_changes_are_written(bench: Bench) -> None:
     bench.demand(now.get(first.key) == "changed line", f"a changed line holds {now.get(first.key)!r}")
     bench.demand(second.key not in now, "a deleted line is still there")
     bench.demand(now.get(third.key) == third.data.get(native), "a line that was not touched changed")
-    bench.demand(len(now) == LINES, f"after one line was changed, one deleted and one added, there are {len(now)} of {LINES}")
+    left = f"after one line was changed, one deleted and one added, there are {len(now)} of {LINES}"
+    bench.demand(len(now) == LINES, left)
     key = written.children.get(added.id)
     bench.demand(key in now, f"Outcome.children gives an added line the key {key!r}, which no line has")
 
@@ -89,7 +92,9 @@ async def a_changed_line_changes_the_document(bench: Bench) -> None:
     outcome = await create(bench, await new_document(bench, 2))
     _, cursor = await bench.read("scan")
     record = await bench.fetch(str(outcome.key))
-    line = _lines(bench, record)[0]
+    rows = _lines(bench, record)
+    bench.demand(rows, "a document with 2 lines is read without any")
+    line = rows[0]
     change_ = LineChange(lines.collection, "update", "u", line.key, line.version, {lines.text: "only the line"})
     await change(bench, record, {}, [change_])
     records, _ = await bench.read("changes", cursor=cursor)

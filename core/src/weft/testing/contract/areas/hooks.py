@@ -46,22 +46,18 @@ async def open_proves_credentials(bench: Bench) -> None:
     wrong = bench.system.wrong_settings
     if wrong is None:
         raise Unsupported("the harness gives no wrong_settings")
-    runtime = bench.other(wrong)
-    try:
-        error = await bench.raises(lambda: runtime.session(NAME), "weft_open with wrong credentials")
-    finally:
-        await runtime.__aexit__(None, None, None)
-    bench.demand(isinstance(error, AuthError), f"wrong credentials raise {type(error).__name__}, not AuthError: {error}")
+    error = await bench.raises(lambda: bench.open_and_close(wrong), "weft_open with wrong credentials")
+    kind = type(error).__name__
+    bench.demand(isinstance(error, AuthError), f"wrong credentials raise {kind}, not AuthError: {error}")
 
 
 @area.check
 async def open_says_endpoint_down(bench: Bench) -> None:
     """A system that does not answer raises EndpointDown when it is opened, so that core tries later."""
     await bench.system.stop()
-    error = await bench.raises(bench.session, "weft_open of a system that does not answer")
-    bench.demand(
-        isinstance(error, EndpointDown), f"a system off the net raises {type(error).__name__}, not EndpointDown: {error}"
-    )
+    error = await bench.raises(bench.open_and_close, "weft_open of a system that does not answer")
+    kind = type(error).__name__
+    bench.demand(isinstance(error, EndpointDown), f"a system off the net raises {kind}, not EndpointDown: {error}")
 
 
 @area.check

@@ -75,6 +75,7 @@ async def failed_scan_raises(bench: Bench) -> None:
     what was not read."""
     for _ in range(3 * bench.harness.page_size):
         await bench.person_creates()
+    await bench.age()
     every = set(await bench.keys())
     seen: set[str] = set()
     cursors: list[str] = []

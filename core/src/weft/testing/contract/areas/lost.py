@@ -24,7 +24,7 @@ async def _struck(bench: Bench, items: list[Item], kind: str, **options: Any) ->
     await bench.system.calm()
     if not strike.struck:
         raise Unsupported(f"the fault {kind} never met a writing request of this connector")
-    results = [outcomes[item.id].result for item in items]
+    results: list[str] = [outcomes[item.id].result for item in items]
     keys = [await finish(bench, item, outcomes[item.id], notes) for item in items]
     added = [key for key in await bench.keys() if key not in before]
     bench.demand(
@@ -61,7 +61,8 @@ async def error_after_commit_is_not_doubled(bench: Bench) -> None:
 async def unusable_answer_is_not_doubled(bench: Bench) -> None:
     """A create whose answer breaks off in the middle is carried out as far as anybody can tell: `in_doubt`."""
     results, _ = await _struck(bench, [await new_item(bench)], "truncate", framed=False)
-    bench.demand(results[0] in ("in_doubt", "created"), f"a create with a truncated answer is {results[0]}, not in_doubt")
+    known = results[0] in ("in_doubt", "created")
+    bench.demand(known, f"a create whose answer breaks off is {results[0]}, not in_doubt")
 
 
 @area.check

@@ -89,3 +89,8 @@ async def subscriptions_are_renewed_not_doubled(bench: Bench) -> None:
         if attempt:
             bench.demand(len(ids) == len(current), f"renewing {len(current)} subscriptions leaves {len(ids)}")
         current = answered
+    try:
+        kept = bench.system.subscriptions()
+    except Unsupported:
+        return  # what the system keeps cannot be seen; the answers were right
+    bench.demand(kept == len(current), f"the connector tells {len(current)} subscriptions, the system keeps {kept}")

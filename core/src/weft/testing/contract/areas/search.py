@@ -40,7 +40,7 @@ def _asks(bench: Bench, value: object) -> Condition:
 async def _holding(bench: Bench, text: str) -> tuple[str, str] | None:
     """A record whose text is this, and what the system made of it; None when it refuses the text."""
     try:
-        key = await bench.person_creates(**{bench.role("text"): text})
+        key = await bench.person_creates({bench.role("text"): text})
     except Unsupported:
         raise
     except Exception:  # a person is refused by the system in any way it likes
@@ -68,7 +68,8 @@ async def search_is_exact(bench: Bench) -> None:
             raise
         except Exception as error:
             bench.fail(f"a search for {text!r} ({what}) raises {type(error).__name__}: {error}")
-        bench.demand(key in {record.key for record in found}, f"a search for {text!r} ({what}) does not find its record")
+        there = key in {record.key for record in found}
+        bench.demand(there, f"a search for {text!r} ({what}) does not find its record")
         name = bench.role("text")
         for canonical in await bench.canonical(found):
             other = canonical.fields.get(name)
@@ -94,8 +95,8 @@ async def search_joins_groups_by_or(bench: Bench) -> None:
     """Several groups are joined by OR, however many; the conditions of one group by AND."""
     texts = [f"record {n} of a group" for n in range(3 * bench.harness.page_size)]
     name = bench.role("text")
-    keys = {await bench.person_creates(**{name: text}) for text in texts}
-    await bench.person_creates(**{name: "none of them"})
+    keys = {await bench.person_creates({name: text}) for text in texts}
+    await bench.person_creates({name: "none of them"})
     found = {record.key for record in await _search(bench, *[(_asks(bench, text),) for text in texts])}
     bench.demand(keys <= found, f"a search with {len(texts)} groups finds {len(keys & found)} of {len(keys)} records")
     bench.demand(found == keys, "a search with several groups finds a record that satisfies none of them")
@@ -107,6 +108,6 @@ async def search_joins_groups_by_or(bench: Bench) -> None:
 async def search_finds_what_was_just_written(bench: Bench) -> None:
     """A search with fresh=True sees what was written a moment before: core looks a lost create up with it."""
     text = "written a moment ago"
-    key = await bench.person_creates(**{bench.role("text"): text})
+    key = await bench.person_creates({bench.role("text"): text})
     pages = await bench.pages(bench.query("search", search=[(_asks(bench, text),)], fresh=True))
     bench.demand(key in {record.key for page in pages for record in page.records}, "a fresh search misses the record")

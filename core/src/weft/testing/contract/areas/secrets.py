@@ -39,14 +39,11 @@ async def secrets_are_in_no_error(bench: Bench) -> None:
     wrong = bench.system.wrong_settings
     if wrong is None or not bench.system.secrets:
         raise Unsupported("the harness gives no wrong_settings or names no secrets")
-    runtime = bench.other(wrong)
     texts = []
     try:
-        await runtime.session(NAME)
+        await bench.open_and_close(wrong)
     except WeftError as error:
         texts.append("".join(traceback.format_exception(error)))
-    finally:
-        await runtime.__aexit__(None, None, None)
     await bench.person_creates()
     await bench.session()
     await bench.system.strike("error_before", on="any", status=500, count=None)
@@ -78,12 +75,9 @@ async def secrets_are_in_no_log(bench: Bench) -> None:
         except WeftError as error:
             _leak(bench, str(error), "an error")
     if bench.system.wrong_settings is not None:
-        runtime = bench.other(bench.system.wrong_settings)
         try:
-            await runtime.session(NAME)
+            await bench.open_and_close(bench.system.wrong_settings)
         except WeftError as error:
             _leak(bench, str(error), "an error")
-        finally:
-            await runtime.__aexit__(None, None, None)
     for text in bench.log.texts:
         _leak(bench, text, "the log")

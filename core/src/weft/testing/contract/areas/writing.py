@@ -19,7 +19,7 @@ async def create_answers_the_key(bench: Bench) -> None:
     item = await new_item(bench)
     outcome = await create(bench, item)
     added = set(await bench.keys()) - before
-    bench.demand(added == {outcome.key}, f"a create answered the key {outcome.key}, and the system now also holds {added}")
+    bench.demand(added == {outcome.key}, f"a create answered the key {outcome.key}; new in the system are {added}")
     record = await bench.fetch(str(outcome.key))
     if outcome.version is not None:
         bench.demand(outcome.version == record.version, "a create answers another version than the record has")
@@ -164,7 +164,7 @@ async def batch_with_a_bad_record(bench: Bench) -> None:
     if bench.subject.refused is None:
         raise Unsupported("the subject names no record that the system refuses")
     bad, _ = bench.subject.refused
-    items = [await new_item(bench), await new_item(bench, **bad), await new_item(bench)]
+    items = [await new_item(bench), await new_item(bench, bad), await new_item(bench)]
     outcomes = await write(bench, items)
     results = [outcomes[item.id].result for item in items]
     bench.demand(results == ["created", "rejected", "created"], f"good, refused, good became {results}")
@@ -177,7 +177,7 @@ async def refusal_is_told_in_the_systems_words(bench: Bench) -> None:
         raise Unsupported("the subject names no record that the system refuses")
     bad, words = bench.subject.refused
     before = await bench.keys()
-    item = await new_item(bench, **bad)
+    item = await new_item(bench, bad)
     outcome = (await write(bench, [item]))[item.id]
     bench.demand(outcome.result == "rejected", f"a record the system refuses is {told(outcome)}, not rejected")
     error = outcome.error

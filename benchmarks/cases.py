@@ -1,0 +1,237 @@
+"""The measurements. Each runs weft, then the floor on systems in the same state, several times in turn."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weft.records import Hint
+from weft.runtime import Runtime
+from weft.sync.capture import scan
+from weft.sync.cycle import Report, run_flow, sync
+from weft.sync.run import Run
+
+from benchmarks.floor import Floor, replay
+from benchmarks.recording import Recording, recording
+from benchmarks.systems import Pair, Served, credentials, flow_of, weft
+
+
+@dataclass(slots=True)
+class Result:
+    """Medians over the rounds. ``ratio``: floor time / weft's time, so that 1 would be free."""
+
+    name: str
+    records: int
+    rounds: int
+    seconds: float
+    cpu: float
+    floor_seconds: float
+    floor_cpu: float
+    ratio: float
+    records_per_second: float
+    records_per_core_second: float
+    requests: int
+    concurrency: int
+    bytes: int
+    differing_answers: int
+    counts: dict[str, int] = field(default_factory=dict)
+    latency_ms: float | None = None
+    floor_latency_ms: float | None = None
+    aim: str = ""
+    met: bool | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Timed:
+    seconds: float
+    cpu: float
+    value: Any
+
+
+async def timed(work: Callable[[], Awaitable[Any]]) -> Timed:
+    gc.collect()
+    begun, cpu = time.perf_counter(), time.process_time()
+    value = await work()
+    return Timed(time.perf_counter() - begun, time.process_time() - cpu, value)
+
+
+class Measured:
+    """Collects rounds of weft and of the floor, and checks that weft did what it was to do."""
+
+    def __init__(self) -> None:
+        self.weft: list[Timed] = []
+        self.floor: list[Floor] = []
+        self.recording = Recording()
+
+    def result(self, name: str, records: int, aim: float | None = None) -> Result:
+        seconds = statistics.median(one.seconds for one in self.weft)
+        cpu = statistics.median(one.cpu for one in self.weft)
+        floor = statistics.median(one.seconds for one in self.floor)
+        ratio = statistics.median(f.seconds / w.seconds for f, w in zip(self.floor, self.weft, strict=True))
+        return Result(
+            name, records, len(self.weft), seconds, cpu, floor, statistics.median(one.cpu for one in self.floor),
+            ratio, records / seconds, records / cpu, len(self.recording.requests), self.recording.concurrency,
+            self.floor[-1].bytes, max(one.differing for one in self.floor), dict(self.weft[-1].value or {}),
+            aim=f"ratio >= {aim}" if aim else "", met=ratio >= aim if aim else None,
+        )  # fmt: skip
+
+
+def expect(report: Report, **counts: int) -> dict[str, int]:
+    """Figures of a run that did something else would mean nothing."""
+    wrong = {name: report.counts.get(name, 0) for name, n in counts.items() if report.counts.get(name, 0) != n}
+    if report.state not in ("done",) or wrong:
+        raise SystemExit(f"the run was not what is to be measured: {report.state} {report.error} {report.counts}; {counts}")
+    return report.counts
+
+
+class Bench:
+    """``size`` records a side, ``rounds`` times."""
+
+    def __init__(self, pair: Pair, size: int, rounds: int) -> None:
+        self.pair, self.size, self.rounds = pair, size, rounds
+        self._folder = tempfile.TemporaryDirectory(prefix="weft-bench-")
+        self.folder = Path(self._folder.name)
+        self._settled: Path | None = None
+        self._count = 0
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def fresh(self) -> Path:
+        self._count += 1
+        return self.folder / f"{self._count}.db"
+
+    async def settled(self) -> Path:
+        """A state in which both sides are in agreement; good for every simulator of this size."""
+        if self._settled is None:
+            path = self.fresh()
+            with self.pair.serve(self.size, self.size) as served:
+                async with weft(self.pair, served, path) as runtime:
+                    for expected in ({"linked": self.size}, {}):
+                        expect(await run_flow(runtime, "customers"), **expected)
+            self._settled = path
+        copy = self.fresh()
+        shutil.copy(self._settled, copy)
+        return copy
+
+    async def floor(self, made: Recording, origins: list[str], served: Served, runtime: Runtime) -> Floor:
+        gc.collect()
+        mapping = dict(zip(origins, served.origins, strict=True))
+        return await replay(made, mapping, await credentials(runtime, self.pair), served.ca_file)
+
+    # -- the cases
+
+    async def read(self) -> Result:
+        """Both sides read whole: fetched, parsed, mapped, fingerprinted; nothing stored."""
+        measured = Measured()
+        with self.pair.serve(self.size, self.size) as served:
+            async with weft(self.pair, served, self.fresh()) as runtime:
+                await _read(runtime)
+                with recording() as measured.recording:
+                    await _read(runtime)
+                for _ in range(self.rounds):
+                    measured.weft.append(await timed(lambda: _read(runtime)))
+                    measured.floor.append(await self.floor(measured.recording, served.origins, served, runtime))
+        return measured.result("read only", 2 * self.size, 0.6)
+
+    async def unchanged(self) -> Result:
+        """A sweep over both sides in which nothing has changed."""
+        measured = Measured()
+
+        async def pass_() -> dict[str, int]:
+            return expect(await run_flow(runtime, "customers", sweep=True), unchanged=2 * self.size)
+
+        with self.pair.serve(self.size, self.size) as served:
+            async with weft(self.pair, served, await self.settled()) as runtime:
+                await pass_()
+                with recording() as measured.recording:
+                    await pass_()
+                for _ in range(self.rounds):
+                    measured.weft.append(await timed(pass_))
+                    measured.floor.append(await self.floor(measured.recording, served.origins, served, runtime))
+        result = measured.result("no-change pass", 2 * self.size)
+        result.aim, result.met = ">= 10000 records/s a core", result.records_per_core_second >= 10_000
+        return result
+
+    async def first(self) -> Result:
+        """The first load into an empty system: everything is created there."""
+
+        async def load(runtime: Runtime) -> dict[str, int]:
+            return expect(await run_flow(runtime, "customers"), created=self.size, linked=self.size)
+
+        return await self._writing("first load", self.size, load, right=0, aim=0.5)
+
+    async def changed(self) -> Result:
+        """2 % of the records were changed on each side, and nothing else."""
+        edited = 0
+
+        async def follow(runtime: Runtime) -> dict[str, int]:
+            return expect(await run_flow(runtime, "customers"), updated=edited)
+
+        def edit(served: Served) -> None:
+            nonlocal edited
+            edited = served.edit()
+
+        result = await self._writing("2 % changed on both sides", self.size, follow, right=self.size, edit=edit)
+        result.records = edited
+        result.records_per_second, result.records_per_core_second = edited / result.seconds, edited / result.cpu
+        return result
+
+    async def _writing(
+        self,
+        name: str,
+        records: int,
+        work: Callable[[Runtime], Awaitable[dict[str, int]]],
+        *,
+        right: int,
+        edit: Callable[[Served], None] | None = None,
+        aim: float | None = None,
+    ) -> Result:
+        """Each round starts with new systems, since this one changes them."""
+        measured = Measured()
+        for round_ in range(self.rounds + 1):
+            async with AsyncExitStack() as stack:
+                served = stack.enter_context(self.pair.serve(self.size, right))
+                state = await self.settled() if right else self.fresh()
+                if edit is not None:
+                    edit(served)
+                runtime = await stack.enter_async_context(weft(self.pair, served, state))
+                if round_ == 0:
+                    with recording() as measured.recording:
+                        await work(runtime)
+                    origins = served.origins
+                    continue
+                measured.weft.append(await timed(lambda runtime=runtime: work(runtime)))
+            async with AsyncExitStack() as stack:
+                served = stack.enter_context(self.pair.serve(self.size, right))
+                if edit is not None:
+                    edit(served)
+                runtime = await stack.enter_async_context(weft(self.pair, served, self.fresh()))
+                measured.floor.append(await self.floor(measured.recording, origins, served, runtime))
+        return measured.result(name, records, aim)
+
+    async def latency(self) -> Result:
+        """From a hint that one record changed until its change is settled on the other side."""
+        raise NotImplementedError
+
+
+async def _read(runtime: Runtime) -> dict[str, int]:
+    flow = await flow_of(runtime)
+    run = Run(runtime, flow, "verify", plan_only=True)
+    for end in flow.ends():
+        for company in end.companies:
+            for compiled in end.mappings.values():
+                async for caught, _, _ in scan(run, end, compiled, company):
+                    run.counts["read"] += sum(one.canonical is not None for one in caught)
+    return dict(run.counts)

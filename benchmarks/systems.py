@@ -1,0 +1,107 @@
+"""Two simulated systems in processes of their own, and weft between them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from weft.config.loading import load_text
+from weft.plugins import Plugins
+from weft.runtime import Runtime
+from weft.state.store import State
+from weft.sync.flow import Flow, build
+from weft.testing.simulator import serve_in_process
+from weft.testing.simulator.control_client import ControlClient
+
+
+@dataclass(slots=True)
+class Served:
+    """Both systems, running. ``origins``: scheme, host and port of each, left first."""
+
+    connections: str
+    ca_file: str
+    origins: list[str]
+    controls: list[ControlClient]
+
+    def edit(self, **options: int) -> int:
+        """Let people change 2 % of the records on each side; how many were changed."""
+        return sum(int(control.command("edit_some", **options)) for control in self.controls)
+
+
+class BusinessCentralPair:
+    """Two companies of one Business Central environment."""
+
+    title = "Business Central - Business Central"
+    plugins = ("bc",)
+    connections = ("crm", "erp")
+
+    @contextmanager
+    def serve(self, left: int, right: int) -> Iterator[Served]:
+        from weft_bc.simulator.server import CLIENT_ID, CLIENT_SECRET
+        from weft_bc.simulator.settings import Settings
+
+        with serve_in_process("benchmarks.factories:business_central", {"left": left, "right": right}, timeout=300) as s:
+            url, tenant = s.url("bc"), Settings().tenant
+            text = "".join(
+                f"  {name}: {{kind: bc, url: '{url}', authority: '{url}/{{tenant}}', tenant: {tenant}, "
+                f"company: {company}, ca_file: '{s.ca_file}', auth: {{client_id: {CLIENT_ID}, "
+                f"client_secret: {CLIENT_SECRET}}}}}\n"
+                for name, company in zip(self.connections, ("Left", "Right"), strict=True)
+            )
+            assert s.ca_file is not None
+            yield Served(text, s.ca_file, [url, url], [s.control("bc")])
+
+
+Pair = BusinessCentralPair
+PAIRS: dict[str, type[Pair]] = {"bc": BusinessCentralPair}
+
+CONFIG = """
+state: sqlite:///{state}
+connections:
+{connections}
+flows:
+  customers: {{entity: customer, between: [crm, erp], owner: crm, guards: {{}}}}
+"""
+
+
+@asynccontextmanager
+async def weft(pair: Pair, served: Served, state: Path) -> AsyncIterator[Runtime]:
+    """weft between both systems, signed in and with metadata read, as a running daemon is."""
+    plugins = Plugins.discover(only=list(pair.plugins))
+    if plugins.failed:
+        raise SystemExit(f"a connector cannot be loaded: {plugins.failed}")
+    config = load_text(CONFIG.format(state=state, connections=served.connections), "weft.yaml", plugins)
+    with State.open(f"sqlite:///{state}") as opened:
+        log = logging.getLogger("weft")
+        log.setLevel(logging.ERROR)
+        async with Runtime(config, opened, plugins, log=log) as runtime:
+            for name in pair.connections:
+                session = await runtime.session(name)
+                await session.metadata()
+            yield runtime
+
+
+async def flow_of(runtime: Runtime) -> Flow:
+    return await build(runtime, "customers")
+
+
+async def credentials(runtime: Runtime, pair: Pair) -> Mapping[str, list[tuple[str, str]]]:
+    """By origin, the headers that prove who weft is, taken from its sessions."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name in pair.connections:
+        http: Any = (await runtime.session(name)).http
+        request: httpx.Request = http.client.build_request("GET", http.base_url)
+        http.auth.apply(request)
+        parts = urlsplit(http.base_url)
+        found[f"{parts.scheme}://{parts.netloc}"] = [
+            (name, value)
+            for name, value in request.headers.items()
+            if name.lower() in ("authorization", "cookie", "bpmcsrf")
+        ]
+    return found

@@ -1,0 +1,276 @@
+"""A world from a seed: both systems, people who edit them, faults, kills, and what must come of it."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.child import Asked, Told
+from harness.model import Rules, Thing
+from harness.pair import FIELDS, NAMES, OBJECTS, Pair, norm
+from harness.server import Server
+
+SIDES = ("left", "right")
+KINDS = ("customer", "product", "order")
+FLOWS = {"customer": "customers", "product": "products", "order": "orders"}
+
+
+class Violation(AssertionError):
+    """The systems hold something that the rules do not permit."""
+
+
+@dataclass
+class Seen:
+    """What a side holds, by kind and name; ``keys`` are its own keys, ``twice`` names held more than once."""
+
+    things: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)
+    keys: dict[tuple[str, str], str] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], Any] = field(default_factory=dict)
+    twice: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, kind: str, name: str, key: str, values: tuple[Any, ...]) -> None:
+        if (kind, name) in self.things:
+            self.twice.append((kind, name))
+        self.things[kind, name], self.keys[kind, name] = values, key
+
+
+def look(pair: Pair, side: str) -> Seen:
+    """Read one side whole. Records are named by what people never change: tax number, code, reference."""
+    seen = Seen()
+    names = NAMES[side]
+    called: dict[tuple[str, str], str] = {}
+    for kind in KINDS:
+        for key, row in pair.rows(side, kind).items():
+            name = str(row[names[kind]["_"]])
+            called[kind, key] = name
+            values = []
+            for one in FIELDS[kind]:
+                value = row[names[kind][one]]
+                values.append(called.get(("customer", value), f"?{value}") if one == "customer" else norm(one, value))
+            seen.add(kind, name, key, tuple(values))
+            number = row.get("ErpNumber" if side == "left" else "number")
+            if kind != "product":
+                seen.numbers[kind, name] = number
+    spelt = names["line"]
+    for key, row in pair.rows(side, "line").items():
+        order = called.get(("order", row[spelt["order"]]))
+        if order is not None:
+            product = called.get(("product", row[spelt["_"]]), f"?{row[spelt['_']]}")
+            values = tuple(norm(one, row[spelt[one]]) for one in FIELDS["line"])
+            seen.add("line", f"{order}/{product}", key, values)
+    return seen
+
+
+@dataclass
+class World:
+    """Runs synchronisations, keeps the model in step, and compares."""
+
+    seed: int
+    folder: Path
+    template: Path
+    mutant: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = rng = random.Random(self.seed)
+        self.strategy = {kind: rng.choice(["left", "right", "review", "newest"]) for kind in KINDS}
+        self.field_owner = rng.choice([None, "left", "right", "review"])
+        self.first = rng.choice(["review", "owner"])
+        self.deletes = rng.choice(["ask", "ask", "delete", "ignore"])
+        self.both = rng.random() < 0.5
+        self.stepwise = rng.random() < 0.5
+        self.page_size = rng.choice([1, 2, 3, 1000])
+        self.pair = Pair(
+            answers={side: rng.random() < 0.6 for side in SIDES},
+            strict=rng.random() < 0.3,
+        )
+        batch = rng.choice([1, 3, 100])
+        for system in self.pair.systems.values():
+            system.max_batch = batch
+        self.things: dict[tuple[str, str], Thing] = {}
+        self.names: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self.rules = {kind: self._rules(kind) for kind in KINDS}
+        self.rules["line"] = Rules(
+            FIELDS["line"], (self._line_winner(),) * 2, self._first_of("order"), self._owner_of("order"), "delete",
+            self.both,
+        )  # fmt: skip
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.template, self.folder / "weft.db")
+        self.server = Server(self.pair, self.folder, self._config(), self.stepwise, random.Random(f"{self.seed}:late"))
+        self.number = 0
+        self.last: Told = Told()
+        self.usual = {"steps": 1500, "writes": 4}
+        self.meddled = 0
+
+    # -- configuration -----------------------------------------------------------------------------
+
+    def _owner_of(self, kind: str) -> Any:
+        strategy = self.strategy[kind]
+        return strategy if strategy in SIDES else "left"
+
+    def _first_of(self, kind: str) -> Any:
+        return self.first
+
+    def _line_winner(self) -> Any:
+        return self.strategy["order"]
+
+    def _rules(self, kind: str) -> Rules:
+        winners = [self.strategy[kind]] * len(FIELDS[kind])
+        if kind == "customer" and self.field_owner is not None:
+            winners[FIELDS[kind].index("limit")] = self.field_owner
+        return Rules(
+            FIELDS[kind], tuple(winners), self._first_of(kind), self._owner_of(kind),
+            self.deletes, self.both or kind != "order",
+        )  # type: ignore[arg-type]  # fmt: skip
+
+    def _config(self) -> str:
+        spelt = {"left": "crm", "right": "erp", "review": "review"}
+        flows = []
+        for kind, flow in FLOWS.items():
+            entity = "sales_order" if kind == "order" else kind
+            options = [f"entity: {entity}", "between: [crm, erp]", f"owner: {spelt[self._owner_of(kind)]}"]
+            strategy = self.strategy[kind]
+            options.append(f"on_conflict: {strategy if strategy in ('review', 'newest') else 'owner'}")
+            options.append(f"first_differences: {self.first}")
+            options.append(f"deletes: {self.deletes}")
+            options.append("guards: {deletes: null}")
+            if kind == "order" and not self.both:
+                options.append("direction: left_to_right")
+            if kind == "customer" and self.field_owner is not None:
+                options.append(f"fields: {{credit_limit: {spelt[self.field_owner]}}}")
+            flows.append(f"  {flow}: {{{', '.join(options)}}}")
+        return "\n".join(
+            [
+                "state: sqlite:///weft.db", "connections:",
+                f"  crm: {{kind: memcrm, page_size: {self.page_size}}}",
+                f"  erp: {{kind: memerp, page_size: {self.page_size}}}",
+                "flows:", *flows,
+            ]
+        )  # fmt: skip
+
+    def note(self, text: str) -> None:
+        self.log.append(f"{self.pair.clock.at:%H:%M:%S.%f} {text}")
+
+    # -- what people do ----------------------------------------------------------------------------
+
+    def thing(self, kind: str, name: str) -> Thing:
+        found = self.things.get((kind, name))
+        if found is None:
+            found = self.things[kind, name] = Thing(f"{kind} {name}", self.rules[kind])
+        return found
+
+    def edited(self, side: str, kind: str, name: str, values: tuple[Any, ...] | None, what: str) -> None:
+        """A person did something; while a synchronisation runs it may have looked just before or after."""
+        thing = self.thing(kind, name)
+        if self.running:
+            thing.may_be_touched()
+        thing.edited(side, values, what)
+        if self.running:
+            self.meddled += 1
+            thing.may_be_touched()
+        self.note(f"{'  meanwhile ' if self.running else ''}{side} {kind} {name}: {what}")
+
+    running = False
+
+    # -- synchronisation ---------------------------------------------------------------------------
+
+    def ask(self, what: str, **options: Any) -> Told:
+        """Something that is done without faults, edits or kills."""
+        self.number += 1
+        told = self.server.run(Asked(what, options, f"{self.seed}:{self.number}", mutant=self.mutant))
+        if told is None:
+            raise Violation(f"{what} ended before its time")
+        return told
+
+    def sync(self, *, sweep: bool = False, kill: Any = None, kill_write: Any = None) -> Told | None:
+        """One synchronisation in a process of its own, then a look at what the systems hold."""
+        self.number += 1
+        self.running, self.meddled, self.server.struck, self.server.requests = True, 0, 0, 0
+        for thing in self.things.values():
+            thing.history.append(f"-- sync {self.number}")
+        unsettled = {key: set(thing.states) for key, thing in self.things.items()}
+        for thing in self.things.values():
+            thing.may_be_touched()
+        asked = Asked("sync", {"sweep": sweep}, f"{self.seed}:{self.number}", kill, kill_write, self.mutant)
+        self.note(f"sync {self.number}{' sweep' if sweep else ''} kill={kill or kill_write}")
+        told = self.server.run(asked)
+        self.running = False
+        for thing in self.things.values():
+            thing.may_be_touched()
+        if told is None:
+            self.note("  killed")
+        else:
+            self.last = told
+            self.usual = {"steps": told.steps, "writes": told.writes}
+            self.note(f"  {[(r[0], r[1], r[2], dict(r[3])) for r in told.reports]} struck={self.server.struck}")
+            for issue in told.issues:
+                self.note(f"  issue {issue['kind']} {issue['side']} {issue['key']} {issue['reason']}")
+        quiet = told is not None and not self.meddled and not self.server.struck and not self.server.pending
+        quiet = quiet and told is not None and all(one[1] in ("done", "issues") for one in told.reports)
+        quiet = quiet and told is not None and not told.hints and not told.intents
+        self._compare(told, unsettled if quiet else None)
+        return told
+
+    def _compare(self, told: Told | None, before: dict[tuple[str, str], set[Any]] | None) -> None:
+        left, right = look(self.pair, "left"), look(self.pair, "right")
+        for side, seen in (("left", left), ("right", right)):
+            if seen.twice:
+                raise Violation(f"{side} holds twice: {seen.twice}")
+            for (kind, name), key in seen.keys.items():
+                self.names[side, OBJECTS[side][kind], key] = (kind, name)
+        unknown = (left.things.keys() | right.things.keys()) - self.things.keys()
+        if unknown:
+            raise Violation(f"nobody made {sorted(unknown)}")
+        if self.server.pending:
+            return
+        troubled, asked = self._issues(told)
+        for key, thing in self.things.items():
+            record = key if key[0] != "line" else ("order", key[1].split("/")[0])
+            if key[0] == "line" and (record not in left.things or record not in right.things):
+                continue  # its document is gone or not there yet
+            settled = before is not None and record not in troubled
+            if settled and before is not None:
+                thing.states = before[key]
+                thing.is_settled()
+            expected = set(thing.states)
+            if not thing.observe(left.things.get(key), right.things.get(key)):
+                states = "\n    ".join(str(one) for one in sorted(expected, key=str)[:12])
+                raise Violation(
+                    f"{thing.name}: left holds {left.things.get(key)}, right holds {right.things.get(key)}; "
+                    f"{'after a quiet synchronisation ' if settled else ''}the rules permit\n    {states}"
+                )
+            if settled and key[0] != "line":
+                self._questions(thing, asked.get(key, {}))
+
+    def _issues(self, told: Told | None) -> tuple[set[tuple[str, str]], dict[tuple[str, str], dict[str, Any]]]:
+        """Records that are in trouble, and the questions asked about others: field (or delete) -> issue."""
+        troubled: set[tuple[str, str]] = set()
+        asked: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+        for issue in told.issues if told is not None else ():
+            record = self.names.get((issue["side"], issue["object"], issue["key"]))
+            if record is None:
+                raise Violation(f"an issue about a record nobody knows: {issue}")
+            if issue["kind"] == "conflict":
+                for name in issue["payload"]:
+                    asked[record][SPELT.get(name, name)] = issue
+            elif issue["kind"] == "delete":
+                asked[record]["delete"] = issue
+            else:
+                troubled.add(record)
+        return troubled, asked
+
+    def _questions(self, thing: Thing, asked: dict[str, Any]) -> None:
+        from harness.model import asked as must
+
+        wanted = [must(state, self.rules[thing.name.split()[0]]) for state in thing.states]
+        found = {name for name in asked if not name.startswith("lines[")}
+        if not any(found == one for one in wanted):
+            expected = " or ".join(str(sorted(one)) for one in wanted)
+            raise Violation(f"{thing.name}: questions are open about {sorted(found)}, the rules ask about {expected}")
+
+
+SPELT = {"credit_limit": "limit", "unit_price": "price", "description": "note"}
