@@ -53,39 +53,65 @@ class Told:
     writes: int = 0
 
 
-def run(pipe: Connection, pair: Pair, config: str, folder: Path, stepwise: bool, asked: Asked) -> None:
+@dataclass
+class Engine:
+    """weft as it stands before a process begins: configured, mappings compiled, not connected to anything.
+
+    Made once and copied by each fork, which saves most of what a start takes.
+    """
+
+    runtime: Runtime
+    remotes: list[Remote]
+
+    @classmethod
+    def of(cls, pair: Pair, config: str, stepwise: bool) -> Engine:
+        plugins = Plugins()
+        remotes = []
+        for side, kind in (("left", "memcrm"), ("right", "memerp")):
+            remotes.append(Remote(side, pair.systems[side], stepwise=stepwise and side == "right"))
+            plugins.register(kind, remotes[-1])
+        runtime = Runtime(load_text(config, "weft.yaml", plugins), None, plugins, clock=pair.clock)  # type: ignore[arg-type]
+        for flow in runtime.config.flows.values():
+            for connection in flow.between:
+                runtime.mappings(connection, flow.entity)
+        return cls(runtime, remotes)
+
+
+def run(pipe: Connection, engine: Engine, folder: Path, asked: Asked) -> None:
     """Do it, tell, and end. Never returns."""
     logging.disable(logging.CRITICAL)
+    rng = random.Random(f"{asked.seed}:ids")
+    uuid.uuid4 = lambda: uuid.UUID(int=rng.getrandbits(128), version=4)  # the process ends with it
+    clock = engine.runtime.clock
     try:
-        told = _run(pipe, pair, config, folder, stepwise, asked)
-        pipe.send((pair.clock.at, ("told", told)))
+        if asked.mutant:
+            from harness.mutants import MUTANTS
+
+            MUTANTS[asked.mutant]()
+        told = work(pipe, engine, folder, asked)
+        pipe.send((clock.at, ("told", told)))
     except BaseException:
-        pipe.send((pair.clock.at, ("broken", traceback.format_exc())))
+        pipe.send((clock.at, ("broken", traceback.format_exc())))
         os._exit(1)
     os._exit(0)
 
 
-def _run(pipe: Connection, pair: Pair, config: str, folder: Path, stepwise: bool, asked: Asked) -> Told:
-    rng = random.Random(f"{asked.seed}:ids")
-    uuid.uuid4 = lambda: uuid.UUID(int=rng.getrandbits(128), version=4)  # the process ends with it
-    if asked.mutant:
-        from harness.mutants import MUTANTS
-
-        MUTANTS[asked.mutant]()
+def work(pipe: Any, engine: Engine, folder: Path, asked: Asked) -> Told:
+    """Do it in this process."""
+    runtime = engine.runtime
     steps = Steps(asked.kill, asked.kill_write)
-    wire = Wire(pipe, pair.clock, steps, random.Random(f"{asked.seed}:order"))
-    plugins = Plugins()
-    for side, kind in (("left", "memcrm"), ("right", "memerp")):
-        plugins.register(kind, Remote(side, pair.systems[side], wire, stepwise=stepwise and side == "right"))
+    wire = Wire(pipe, runtime.clock, steps, random.Random(f"{asked.seed}:order"))
+    for remote in engine.remotes:
+        remote.wire = wire
     loop = Loop(steps)
     asyncio.set_event_loop(loop)
     told = Told()
 
     async def main() -> None:
-        loaded = load_text(config, "weft.yaml", plugins)
         with State.open(f"sqlite:///{folder}/weft.db") as state:
-            steps.watch_transactions()
-            async with Runtime(loaded, state, plugins, clock=pair.clock) as runtime:
+            steps.watch_transactions(state.engine)
+            runtime.state = state
+            async with runtime:
                 await TASKS[asked.what](runtime, told, **asked.options)
                 await _look(runtime, told)
 

@@ -38,14 +38,14 @@ class Steps:
         if (self.writes, when) == self._last_write:
             os._exit(KILLED)
 
-    def watch_transactions(self) -> None:
+    def watch_transactions(self, engine: Engine) -> None:
         """Statements and commits of the state are steps: a process may end amid a transaction."""
 
         def statement(*_: Any) -> None:
             self.step()
 
-        event.listen(Engine, "before_cursor_execute", statement)
-        event.listen(Engine, "commit", statement)
+        event.listen(engine, "before_cursor_execute", statement)
+        event.listen(engine, "commit", statement)
 
 
 class Loop(asyncio.SelectorEventLoop):

@@ -6,30 +6,49 @@ Prints one JSON line a seed. PYTHONHASHSEED must be 0, so that a seed is played 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
-import os
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from weft.state.engine import make_engine
+from weft.state.place import parse
+from weft.state.store import State
+
+from harness.child import Asked
+from harness.people import People
 from harness.scenario import run
+from harness.world import World
 
 
-def template(folder: Path) -> Path:
-    """An empty state, made once: migrating takes longer than a whole scenario."""
-    from weft.state.store import State
+def warm(folder: Path) -> Path:
+    """An empty state to copy, and this process made ready to be forked.
 
-    path = folder / "template.db"
-    process = os.fork()
-    if process == 0:
-        State.open(f"sqlite:///{path}").close()
-        os._exit(0)
-    _, status = os.waitpid(process, 0)
-    if status:
-        raise RuntimeError(f"the state could not be made: {status}")
-    return path
+    Migrating takes longer than a whole scenario, and so does compiling the same SQL in every fork: the
+    engine of SQLAlchemy is made here, used once, and inherited. Returns the empty state's file.
+    """
+    place = folder / "state"
+    place.mkdir()
+    State.open(f"sqlite:///{place}/weft.db").close()
+    empty = folder / "empty.db"
+    shutil.copy(place / "weft.db", empty)
+    engine = make_engine(parse(f"sqlite:///{place}/weft.db"), read_only=False)
+    State._engine = staticmethod(lambda where, *, read_only: engine)  # type: ignore[method-assign]
+    world = World(0, place, empty)
+    people = People(world)
+    for _ in range(2):
+        for _ in range(20):
+            people.act()
+        world.server.run_here(Asked("sync", {}, "warm"))
+    world.server.run_here(Asked("sync", {"sweep": True}, "warm"))
+    engine.pool.dispose()
+    engine.pool = engine.pool.recreate()
+    gc.collect()
+    gc.freeze()
+    return empty
 
 
 def main() -> int:
@@ -45,17 +64,17 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="weft-simulation-", dir=shm if shm.is_dir() else None))
     failed = 0
     try:
-        made = template(folder)
+        made = warm(folder)
         for seed in range(given.first, given.first + given.count):
             began = time.perf_counter()
-            place = folder / str(seed)
+            place = folder / "state"
             problem, world = "", None
             try:
                 world = run(seed, place, made, given.mutant)
             except AssertionError as error:
                 world = error.world  # type: ignore[attr-defined]
                 problem = f"{type(error).__name__}: {error}"
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(place)
             script = world.log if given.script or problem else []
             line = {"seed": seed, "problem": problem, "syncs": world.number, "script": script,
                     "took": round(time.perf_counter() - began, 3)}  # fmt: skip

@@ -16,13 +16,29 @@ from weft.errors import EndpointDown
 from weft.records import Item, Query
 
 from harness import child
-from harness.child import Asked, Told
+from harness.child import Asked, Engine, Told
 from harness.killing import KILLED
 from harness.pair import SETTLE, Late, Pair, carry_out, lose
 
 
 class Broken(AssertionError):
     """The engine's process failed in a way no fault explains."""
+
+
+class _Direct:
+    """A pipe to nowhere: requests are answered at once."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._answer = server, None
+
+    def send(self, message: Any) -> None:
+        at, request = message
+        clock = self._server.pair.clock
+        clock.at = max(clock.at, at)
+        self._answer = (clock.at, *self._server._answer(request))
+
+    def recv(self) -> Any:
+        return self._answer
 
 
 class _Unguarded:
@@ -38,8 +54,7 @@ class Server:
 
     pair: Pair
     folder: Path
-    config: str
-    stepwise: bool
+    engine: Engine
     rng: random.Random
     late_chance: float = 0.0
     pending: list[Late] = field(default_factory=list)
@@ -53,7 +68,7 @@ class Server:
         process = os.fork()
         if process == 0:
             ours.close()
-            child.run(theirs, self.pair, self.config, self.folder, self.stepwise, asked)
+            child.run(theirs, self.engine, self.folder, asked)
         theirs.close()
         told: Told | None = None
         broken = ""
@@ -82,6 +97,10 @@ class Server:
         if broken or code not in (0, KILLED):
             raise Broken(f"the process ended with {code}\n{broken}")
         return told
+
+    def run_here(self, asked: Asked) -> Told:
+        """Without a process of its own, and so without kills: to warm up what forks inherit."""
+        return child.work(_Direct(self), self.engine, self.folder, asked)
 
     # -- requests ----------------------------------------------------------------------------------
 

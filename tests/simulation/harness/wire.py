@@ -63,8 +63,11 @@ class Remote:
     ``stepwise``: a document takes one call for its header and one for each line, each committed by itself.
     """
 
-    def __init__(self, side: str, system: System, wire: Wire, *, stepwise: bool) -> None:
-        self._side, self._system, self._wire, self._stepwise = side, system, wire, stepwise
+    wire: Wire
+    """Set once the process has begun."""
+
+    def __init__(self, side: str, system: System, *, stepwise: bool) -> None:
+        self._side, self._system, self._stepwise = side, system, stepwise
 
     @hookimpl
     def weft_connector(self) -> Connector:
@@ -87,9 +90,9 @@ class Remote:
     async def weft_read(self, ctx: Any, query: Query) -> AsyncIterator[Page]:
         document = (query.mapping.entity, query.mapping.variant)
         asked = replace(query, mapping=document)  # type: ignore[arg-type]
-        for page in await self._wire.call("read", self._side, ctx.settings.page_size, asked):
+        for page in await self.wire.call("read", self._side, ctx.settings.page_size, asked):
             yield page
-            await self._wire.breathe()
+            await self.wire.breathe()
 
     @hookimpl
     async def weft_write(self, items: Sequence[Item], intents: Any) -> AsyncIterator[Outcome]:
@@ -103,7 +106,7 @@ class Remote:
     async def _send(self, item: Item) -> Outcome:
         document = (item.mapping.entity, item.mapping.variant)
         sent = replace(item, mapping=document)  # type: ignore[arg-type]
-        outcome: Outcome = await self._wire.write("write", self._side, sent)
+        outcome: Outcome = await self.wire.write("write", self._side, sent)
         return outcome
 
     async def _document(self, item: Item, intents: Any) -> Outcome:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.child import Asked, Told
+from harness.child import Asked, Engine, Told
 from harness.model import Rules, Thing
 from harness.pair import FIELDS, NAMES, OBJECTS, Pair, norm
 from harness.server import Server
@@ -100,7 +100,8 @@ class World:
         )  # fmt: skip
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.template, self.folder / "weft.db")
-        self.server = Server(self.pair, self.folder, self._config(), self.stepwise, random.Random(f"{self.seed}:late"))
+        engine = Engine.of(self.pair, self._config(), self.stepwise)
+        self.server = Server(self.pair, self.folder, engine, random.Random(f"{self.seed}:late"))
         self.number = 0
         self.last: Told = Told()
         self.usual = {"steps": 1500, "writes": 4}

@@ -146,9 +146,10 @@ async def _flow(runtime: Runtime, name: str, out: Checked, *, offline: bool) -> 
     """Companies, variants, rules and mappings of one flow."""
     before = len(out.findings)
     _rules(runtime, name, out)
+    wrong = len(out.findings) > before  # told by now, and building the flow would tell it again
     config = runtime.config.flows[name]
     try:
-        sides = _mappings(runtime, config) if offline else await _live(runtime, name)
+        sides = _mappings(runtime, config) if offline or wrong else await _live(runtime, name)
     except WeftError as error:
         out.error("flow", error, name)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import copy
 import logging
 import os
 import sys
@@ -104,7 +104,8 @@ class App:
         else:
             handler = logging.StreamHandler(sys.stderr)
         handler.addFilter(RedactingFilter(self.redactor))
-        handler.setFormatter(_formatter(settings.format))
+        on_screen = settings.file is None and not self.debug
+        handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter(traceback=not on_screen))
         logger = logging.getLogger("weft")
         # On a terminal the tables tell what a command did; a log on the same screen starts at warnings.
         quiet = settings.level == "info" and settings.file is None
@@ -174,6 +175,8 @@ class App:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end."""
+        import asyncio
+
         return asyncio.run(work)
 
 
@@ -187,7 +190,7 @@ def user() -> str:
         return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
-class Formatter(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -200,7 +203,15 @@ class Formatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def _formatter(form: str) -> logging.Formatter:
-    if form == "json":
-        return Formatter()
-    return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+class TextFormatter(logging.Formatter):
+    """Lines for people; on the screen a traceback is left out unless ``--debug`` asks for it."""
+
+    def __init__(self, *, traceback: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self.traceback = traceback
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not self.traceback:
+            record = copy.copy(record)
+            record.exc_info = record.exc_text = record.stack_info = None
+        return super().format(record)

@@ -37,6 +37,8 @@ def command(ctx: click.Context, flows: tuple[str, ...], sweep: bool, limit: int,
     """
     app = ctx.find_object(App) or App()
     reports = app.run(_plan(app, flows, sweep))
+    for report in reports:
+        report.error = app.redactor(report.error)
     if as_json:
         console.print_json([_as_data(report) for report in reports])
     else:

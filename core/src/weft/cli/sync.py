@@ -31,6 +31,8 @@ def command(ctx: click.Context, flows: tuple[str, ...], sweep: bool, as_json: bo
     """
     app = ctx.find_object(App) or App()
     reports, open_issues = app.run(_sync(app, flows, sweep))
+    for report in reports:
+        report.error = app.redactor(report.error)
     if as_json:
         console.print_json([as_data(report, open_issues.get(report.flow, 0)) for report in reports])
     else:

@@ -74,14 +74,14 @@ def _source(work: Work, side: Side) -> str:
 async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
     """True when the work may go on."""
     if work.missing != intent.side:
-        # The other record is known by now: whatever the intent made has been found or is compared anew.
+        hit = work.half(intent.side).caught
+        if work.link is None and intent.op == "create" and hit is not None and _as_sent(work, intent, hit):
+            # The match rules found what the intent made.
+            return _adopted(run, work, intent, hit, settlement)
         return _clear_update(run, work, intent, settlement)
     found = await _look(run, work, intent)
     if found.caught is not None:
-        _adopt(work, intent, found.caught)
-        settlement.intents.append((intent.id, "done", found.caught.record.key))
-        settlement.journal(work, "create", "adopted", "an earlier create had succeeded", side=intent.side)
-        return True
+        return _adopted(run, work, intent, found.caught, settlement)
     if found.ambiguous:
         settlement.issue(
             work,
@@ -115,6 +115,14 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -
     settlement.journal(
         work, "create", "not created", "looked up by key: the earlier create had not happened", side=intent.side
     )
+    return True
+
+
+def _adopted(run: Run, work: Work, intent: Intent, caught: Caught, settlement: Settlement) -> bool:
+    _adopt(work, intent, caught)
+    settlement.intents.append((intent.id, "done", caught.record.key))
+    reason = "an earlier create had been carried out: its record was found, none is made again"
+    settlement.journal(work, "create", "adopted", reason, side=intent.side)
     return True
 
 

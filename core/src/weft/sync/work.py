@@ -118,7 +118,7 @@ class Work:
 
 def label(canonical: Canonical, names: tuple[str, ...]) -> str:
     """The first of the naming fields that has a value, else the key."""
-    shown = [str(canonical.fields[name]) for name in names if canonical.fields.get(name)]
+    shown = [str(canonical.fields[name]) for name in (*names, "description") if canonical.fields.get(name)]
     return " ".join(shown[:2]) or canonical.key
 
 

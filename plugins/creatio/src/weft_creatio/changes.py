@@ -25,6 +25,7 @@ from weft_creatio.session import CreatioSession
 from weft_creatio.values import stamp
 
 _SHAPE = 1
+_AHEAD = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,13 @@ async def watermark(session: CreatioSession, source: Source) -> str | None:
     sent = response.headers.get("date")
     if sent:
         try:
-            newest = min(newest, email.utils.parsedate_to_datetime(sent))
+            now = email.utils.parsedate_to_datetime(sent)
         except ValueError:
             session.log.debug("the Date header %r cannot be read", sent)
+        else:
+            if newest - now > _AHEAD:
+                session.doubt_stamps(f"its newest stamp is {newest - now} ahead of its clock")
+            newest = min(newest, now)
     return utc_text(newest)
 
 

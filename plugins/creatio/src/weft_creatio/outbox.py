@@ -7,6 +7,7 @@ them when it has read them; they go once they are older than ``outbox_days``.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from weft_creatio.session import CreatioSession
 from weft_creatio.values import stamp
 
 _STAMP = "CreatedOn"
+_PAUSE = 3600.0
 
 
 @dataclass(slots=True)
@@ -75,7 +77,11 @@ class Outbox:
         return told
 
     async def prune(self) -> None:
-        """Delete up to a batch of rows that are old. A failure is of no consequence: the next read tries again."""
+        """Once an hour delete up to a batch of old rows. A failure is of no consequence: the next time will do."""
+        now = asyncio.get_running_loop().time()
+        if self.session.pruned is not None and now - self.session.pruned < _PAUSE:
+            return
+        self.session.pruned = now
         newest = stamp(await self.mark())
         if newest is None:
             return

@@ -46,6 +46,10 @@ class CreatioSession:
         self.identity: str | None = settings.identity
         self.guid_comparison: bool | None = {"yes": True, "no": False}.get(settings.guid_comparison)
         """Whether the site accepts ``Id gt <guid>``; None: not tried yet."""
+        self.stamps_are_true = True
+        """False once the site was seen to label its local time as UTC."""
+        self.pruned: float | None = None
+        """When old rows of the outbox were deleted last, by the event loop's clock."""
         self._metadata: Metadata | None = None
         self._learning = asyncio.Lock()
 
@@ -118,6 +122,15 @@ class CreatioSession:
             return Result(item.id, "failed", error.status, {}, None, error)
         body = response.json() if response.content.strip() and response.status != 204 else None
         return Result(item.id, "done", response.status, dict(response.headers), body)
+
+    def doubt_stamps(self, why: str) -> None:
+        """One build returns local time labelled as UTC: read in a way that does not rely on stamps."""
+        if self.stamps_are_true:
+            self.stamps_are_true = False
+            self.log.warning(
+                "%s: the site seems to return local time labelled as UTC (%s); dates and times it shows may be "
+                "off by its time zone. Restart the application pool, or update Creatio", self.http.system, why,
+            )  # fmt: skip
 
     # -- who we are --------------------------------------------------------------------------------
 
