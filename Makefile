@@ -7,7 +7,7 @@ BIN := .venv/bin
 JOBS ?= auto
 WEFT_SEEDS ?= 5000
 TESTS := tests $(wildcard examples/*/tests)
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -rs
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -rfEs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+
 from weft.cli.context import App
 from weft.cli.root import cli
 from weft.config.loading import load

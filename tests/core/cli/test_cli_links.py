@@ -50,8 +50,10 @@ def test_a_link_to_nothing_is_refused(pairs: Any) -> None:
 
 def test_variants_and_companies_must_fit(pairs: Any) -> None:
     base = ("links", "add", "customers", "Accounts-0001", "Customers-0001")
-    assert "crm has no variant 'x'; give left_variant, one of: account" in pairs.run(
-        *base, "--left-variant", "x", code=2).output
+    assert (
+        "crm has no variant 'x'; give left_variant, one of: account"
+        in pairs.run(*base, "--left-variant", "x", code=2).output
+    )
     assert "erp has no companies" in pairs.run(*base, "--right-company", "usmf", code=2).output
 
 
@@ -72,8 +74,10 @@ def test_import_tells_each_wrong_line_and_is_idempotent(pairs: Any) -> None:
     assert "1 links imported" in result.output
     assert "0 links imported, 2 were there already" in pairs.run("links", "import", "customers", file, code=1).output
     checked = write(pairs, "left_key,right_key\nAccounts-0002,Customers-0007\n")
-    assert "links.csv:2: Customers Customers-0007 on erp is gone" in pairs.run(
-        "links", "import", "customers", checked, "--check", code=1).output
+    assert (
+        "links.csv:2: Customers Customers-0007 on erp is gone"
+        in pairs.run("links", "import", "customers", checked, "--check", code=1).output
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,8 @@ def test_what_is_exported_can_be_imported_again(pairs: Any) -> None:
     assert len(pairs.json("links", "list")) == 3
     assert "3 links removed" in pairs.run("links", "remove", "1", "2", "3", "--yes").output
     assert "no links" in pairs.run("links", "list").output
-    assert "3 links imported, 0 were there already, 0 lines" in pairs.run("links", "import", "customers", str(out)).output
+    told = pairs.run("links", "import", "customers", str(out)).output
+    assert "3 links imported, 0 were there already, 0 lines" in told
     journal = pairs.json("journal")
     assert [entry["outcome"] for entry in journal].count("unlinked") == 3
     assert all("by " in entry["reason"] for entry in journal)

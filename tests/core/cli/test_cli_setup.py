@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+
 from weft.cli.context import App
 from weft.cli.root import cli
 from weft.records import Property
@@ -33,8 +35,8 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
             "from weft.cli import main\n"
             "try: main()\n"
             "except SystemExit: pass\n"
-            "print('HEAVY', [n for n in ('pydantic', 'sqlalchemy', 'httpx', 'aiohttp', 'msal', 'yaml', 'asyncio', 'dbos')"
-            " if n in sys.modules])")  # fmt: skip
+            "heavy = ('pydantic', 'sqlalchemy', 'httpx', 'aiohttp', 'msal', 'yaml', 'asyncio', 'dbos')\n"
+            "print('HEAVY', [name for name in heavy if name in sys.modules])")  # fmt: skip
     times = []
     for _ in range(3):
         start = time.perf_counter()
@@ -132,8 +134,10 @@ def test_init_refuses_what_it_cannot_do(shop: Any, args: list[str], told: str) -
 
 def messages(shop: Any, *args: str, code: int) -> str:
     found = shop.json("check", *args, code=code)
-    return "\n".join(f"{one['level']} {one['area']} {one['where']} {one['about']} {one['message']} {one['suggestion']}"
-                     for one in found["findings"])
+    return "\n".join(
+        f"{one['level']} {one['area']} {one['where']} {one['about']} {one['message']} {one['suggestion']}"
+        for one in found["findings"]
+    )
 
 
 def test_check_of_what_is_in_order(shop: Any) -> None:
@@ -165,7 +169,8 @@ def test_check_holds_mappings_against_live_metadata(make_shop: Any) -> None:
 
 
 def test_check_names_every_mistake_of_the_file(shop: Any) -> None:
-    shop.config.write_text(shop.config.read_text("utf-8").replace("number: erp", "numbr: erp").replace("[crm, erp]", "[crm, rp]"))
+    text = shop.config.read_text("utf-8")
+    shop.config.write_text(text.replace("number: erp", "numbr: erp").replace("[crm, erp]", "[crm, rp]"))
     told = shop.run("check", code=2).output
     assert "weft.yaml:7:20" in told
     assert "there is no connection 'rp', did you mean 'erp'?" in told
@@ -219,10 +224,10 @@ def circular(side: str) -> MemorySystem:
     key: [Id]
     fields: {Name: name, Account: {ref: customer, from: customer}}
     """
-    objects = [MemoryObject("Accounts", {"Id": "text", "Name": "text", "Main": "text"}),
-               MemoryObject("People", {"Id": "text", "Name": "text", "Account": "text"})]
-    import textwrap
-
+    objects = [
+        MemoryObject("Accounts", {"Id": "text", "Name": "text", "Main": "text"}),
+        MemoryObject("People", {"Id": "text", "Name": "text", "Account": "text"}),
+    ]
     return MemorySystem(objects, textwrap.dedent(text), title=side)
 
 
@@ -301,8 +306,10 @@ def test_simulate_says_what_is_missing(shop: Any, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setitem(sys.modules, "memcrm_simulator", SimpleNamespace(make=make))
     shop.crm.simulator = "memcrm_simulator:make"
-    assert "unexpected keyword argument 'colour'" in shop.run(
-        "simulate", "memcrm", "--option", "colour=red", code=2).output
+    assert (
+        "unexpected keyword argument 'colour'"
+        in shop.run("simulate", "memcrm", "--option", "colour=red", code=2).output
+    )
     assert "write KEY=VALUE" in shop.run("simulate", "memcrm", "--option", "colour", code=2).output
 
 
@@ -318,11 +325,12 @@ def test_simulate_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     )
     runner = tmp_path / "run.py"
     runner.write_text(
-        "import sys\nfrom weft.cli.context import App\nfrom weft.cli.root import cli\nfrom weft.plugins import Plugins\n"
+        "from weft.cli.context import App\nfrom weft.cli.root import cli\nfrom weft.plugins import Plugins\n"
         "from weft.testing.memory import MemoryObject, MemorySystem\n"
         "text = 'entity: customer\\nobject: A\\nkey: [Id]\\nfields: {Name: name}\\n'\n"
         "plugins = Plugins()\n"
-        "plugins.register('mem', MemorySystem([MemoryObject('A', {'Id': 'text'})], text, simulator='sim_of_ours:make'))\n"
+        "objects = [MemoryObject('A', {'Id': 'text'})]\n"
+        "plugins.register('mem', MemorySystem(objects, text, simulator='sim_of_ours:make'))\n"
         "cli(['simulate', 'mem', '--records', '5', '--json'], obj=App(given_plugins=plugins))\n"
     )
     process = subprocess.Popen([sys.executable, str(runner)], cwd=tmp_path, stdout=subprocess.PIPE, text=True)

@@ -94,7 +94,8 @@ def keys(sim: BusinessCentralSimulator, object: str, company: str) -> list[str]:
 
 
 async def hide(sim: BusinessCentralSimulator, object: str, key: str, company: str) -> None:
-    sim.env.companies[company].store.hide(object, [key])
+    """Rights are per set; what a security filter hides within one is answered like a record that is not there."""
+    await sim.command("deny", client_id=CLIENT_ID, set=object, method="GET")
 
 
 HARNESS: SimulatorHarness[BusinessCentralSimulator] = SimulatorHarness(
@@ -109,6 +110,7 @@ HARNESS: SimulatorHarness[BusinessCentralSimulator] = SimulatorHarness(
     edit=edit,
     delete=delete,
     keys=keys,
+    hide=hide,
     company=lambda sim: company(sim, 0),
     other_company=lambda sim: company(sim, 1),
     write_path=r"/api/v2\.0/",

@@ -59,7 +59,7 @@ def customer(n: int) -> dict[str, Any]:
 
 def subjects(sim: CreatioSimulator) -> list[Subject]:
     person = sim.as_user()
-    buyer = person.find("Account", f"$filter=TypeId eq {CUSTOMER_TYPE}&$top=1&$select=Id")[0]["Id"]
+    buyer = person.find("Account", f"$filter=Type/Id eq {CUSTOMER_TYPE}&$top=1&$select=Id")[0]["Id"]
     products = [row["Id"] for row in person.find("Product", "$top=5&$select=Id")]
 
     def order(n: int) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def delete(sim: CreatioSimulator, object: str, key: str, company: str) -> None:
 
 
 def keys(sim: CreatioSimulator, object: str, company: str) -> list[str]:
-    where = f"$filter=TypeId eq {CUSTOMER_TYPE}&$select=Id" if object == "Account" else "$select=Id"
+    where = f"$filter=Type/Id eq {CUSTOMER_TYPE}&$select=Id" if object == "Account" else "$select=Id"
     return [str(row["Id"]).lower() for row in sim.as_user("Supervisor").find(object, where)]
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from weft.errors import EndpointDown
 from weft.records import Moved, Property, Query
 from weft.testing import LineSubject, Running, Subject, connector_contract
@@ -52,9 +53,10 @@ fields:
 
 def make(**more: Any) -> MemorySystem:
     text = Property("Name", "text", max_length=80)
+    number = Property("Number", "text", read_only=True)
     return MemorySystem(
         [
-            MemoryObject("Customers", {"Id": "text", "Ours": "text", "Number": Property("Number", "text", read_only=True),
+            MemoryObject("Customers", {"Id": "text", "Ours": "text", "Number": number,
                                        "Name": text, "Phone": "text", "Limit": "money", "Currency": "text"},
                          assigns={"Number": "C{:04d}".format}),
             MemoryObject("Contacts", {"Id": "integer", "Customer": "text", "Kind": "text", "Email": "text"}),

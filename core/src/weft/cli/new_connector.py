@@ -29,7 +29,9 @@ def command(app: App, name: str, folder: Path | None, title: str | None) -> None
     by yours. The tests hold it against the contract of a connector.
     """
     if not NAME.fullmatch(name) or len(name) > 40:
-        raise ConfigError(f"{name!r} is no name of a connector: write small letters, digits and hyphens, such as acme-erp")
+        raise ConfigError(
+            f"{name!r} is no name of a connector: write small letters, digits and hyphens, such as acme-erp"
+        )
     kind = name.replace("-", "_")
     target = folder or Path(f"weft-{name.replace('_', '-')}")
     if kind in app.kinds():

@@ -89,6 +89,10 @@ class CompiledMapping:
         self.line_writable = {
             name: self.line_creatable[name] | self.line_updatable[name] for name in lines
         }
+        self._where = [
+            (field, {_plain(one) for one in (value if isinstance(value, list) else [value])})
+            for field, value in mapping.where.items()
+        ]
         self._read = reader(fields)
         self._write = writer(fields, mapping.where, entity)
         self._puts: dict[str, Put] = {spec.label: putter(spec, fields, entity) for spec in fields}
@@ -109,7 +113,8 @@ class CompiledMapping:
         mapping = self.mapping
         named = [mapping.company, mapping.changed, mapping.changed_by, mapping.created, mapping.version]
         joins = [name for part in mapping.parts.values() for name in part.join.values()]
-        return unique([*mapping.key, *(name for name in named if name), *joins, *self._used[""]])
+        filtered = [name for name in mapping.where if "/" not in name]
+        return unique([*mapping.key, *(name for name in named if name), *joins, *filtered, *self._used[""]])
 
     def part_fields(self, part: str) -> list[str]:
         """Fields of a part that a read must select."""
@@ -161,6 +166,9 @@ class CompiledMapping:
 
     def _read_one(self, record: Record, tables: Tables) -> Mapped:
         mapping, locked = self.mapping, None
+        for field, allowed in self._where:
+            if field in record.data and _plain(record.data[field]) not in allowed:
+                return Mapped(excluded=f"not {mapping.entity}: {field} is {record.data[field]!r}")
         try:
             if self._when is not None and not self._when.truth(View(record)):
                 return Mapped(excluded=f"not {mapping.entity}: {mapping.when}")
@@ -328,6 +336,11 @@ def _placed(problems: Iterable[Problem], collection: str, index: Any) -> Iterabl
     for one in problems:
         name = f"{collection}[{index}]" + (f".{one.field}" if one.field else "")
         yield Problem(name, one.message, one.code, one.entity, one.key)
+
+
+def _plain(value: Any) -> Any:
+    """A value of ``where`` as it is compared: texts (GUIDs among them) without regard to case."""
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _fitted(where: document.OwnKey, own_key: str, problems: list[Problem]) -> str:

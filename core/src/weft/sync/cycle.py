@@ -315,9 +315,9 @@ async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, comp
         cursor = None
         if page.cursor is not None:
             cursor = Cursor(name, end.side, end.connection, company, variant, page.cursor, run.now)
-        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
-        if page.suspects:
+        if page.suspects:  # before the cursor passes them: they are not told again
             await pipeline.keys(end, compiled, company, page.suspects)
+        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
 
 
 async def _scan(run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, *, mark: bool) -> None:

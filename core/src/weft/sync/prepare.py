@@ -182,7 +182,7 @@ def _create(run: Run, work: Work, side: Side, translations: Translations, settle
         return None
     pair, entity = work.pair, run.flow.entity
     compiled = pair.mapping(side)
-    if compiled.mapping.read_only:
+    if compiled.mapping.read_only or (compiled.accepts is not None and not compiled.accepts(source)):
         settlement.unmatched(work, side)
         return None
     fields: Fields = {}

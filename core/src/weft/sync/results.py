@@ -33,7 +33,7 @@ async def settle(
         learn(work, [], afters)
         _remember(run, work, True, settlement)  # what still differs has an issue that brings it back
         if work.stop is None:
-            settlement.solve(work)
+            _solve(work, settlement)
             again += _actions(run, work, settlement)
     by_work: dict[int, list[Delivery]] = defaultdict(list)
     works: dict[int, Work] = {}
@@ -82,9 +82,17 @@ def _one(run: Run, work: Work, group: Sequence[Delivery], afters: Afters, settle
     if failed:
         return []
     if settled:
-        settlement.solve(work)
+        _solve(work, settlement)
         return _actions(run, work, settlement)
     return [replace(work, decision=None, lines=None)]
+
+
+def _solve(work: Work, settlement: Settlement) -> None:
+    settlement.solve(work)
+    open_ones = [*(work.decision.open_conflicts if work.decision else [])]
+    open_ones += [c for c in (work.lines.conflicts if work.lines else []) if c.winner is None]
+    if work.chosen and not open_ones:
+        settlement.solve(work, ("conflict",))
 
 
 def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement) -> None:

@@ -266,7 +266,7 @@ class Settlement:
             if conflict.winner is not None:
                 self.run.counts["resolved_by_rule"] += 1
         if not open_ones:
-            if work.link is not None:
+            if work.link is not None and not work.chosen:  # a person's choice is kept until it is carried out
                 self.solve(work, ("conflict",))
             return
         payload = {

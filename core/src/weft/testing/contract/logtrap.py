@@ -21,16 +21,16 @@ class LogTrap(logging.Handler):
 
 @contextmanager
 def trapped() -> Iterator[LogTrap]:
-    """Log at the most talkative level into a trap, and put everything back afterwards."""
+    """Log at the most talkative level into a trap alone, and put everything back afterwards."""
     trap = LogTrap()
     root, weft = logging.getLogger(), logging.getLogger("weft")
-    levels = root.level, weft.level
-    root.addHandler(trap)
+    levels, handlers = (root.level, weft.level), root.handlers
+    root.handlers = [trap]
     root.setLevel(logging.DEBUG)
     weft.setLevel(logging.DEBUG)
     try:
         yield trap
     finally:
-        root.removeHandler(trap)
+        root.handlers = handlers
         root.setLevel(levels[0])
         weft.setLevel(levels[1])

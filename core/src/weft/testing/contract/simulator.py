@@ -7,6 +7,9 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
 from weft.records import Moved, Native
@@ -170,16 +173,19 @@ class SimulatorHarness(Generic[S]):
     async def start(self) -> AsyncIterator[Running]:
         """Serve a fresh simulator on loopback."""
         sim = self.simulator()
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(serve(sim, tls=self.tls))
-            yield self.running(
-                settings=self.settings(sim),
-                subjects=self.subjects(sim),
-                secrets=tuple(self.secrets(sim)),
-                wrong_settings=self.wrong(sim) if self.wrong is not None else None,
-                company=self.company(sim),
-                other_company=self.other_company(sim),
-                sim=sim,
-                harness=self,
-                stack=stack,
-            )
+        with TemporaryDirectory(prefix="weft-contract-") as folder:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(serve(sim, tls=self.tls))
+                if sim.ca_file is not None:  # ours stays when the system is taken off the net
+                    sim.ca_file = str(copyfile(sim.ca_file, Path(folder) / "ca.pem"))
+                yield self.running(
+                    settings=self.settings(sim),
+                    subjects=self.subjects(sim),
+                    secrets=tuple(self.secrets(sim)),
+                    wrong_settings=self.wrong(sim) if self.wrong is not None else None,
+                    company=self.company(sim),
+                    other_company=self.other_company(sim),
+                    sim=sim,
+                    harness=self,
+                    stack=stack,
+                )

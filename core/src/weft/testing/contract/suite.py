@@ -106,15 +106,19 @@ def _test(harness: Harness, check: Check) -> Callable[[Any], Awaitable[None]]:
     import pytest
 
     async def test(self: Any) -> None:
+        skipped = failed = ""
         try:
             await run_check(harness, check.name)
         except Unsupported as reason:
-            pytest.skip(str(reason))
+            skipped = str(reason)
         except Broken as broken:
-            cause = broken.__cause__
-            if cause is not None:
-                raise
-            pytest.fail(str(broken), pytrace=False)
+            if broken.__cause__ is not None:
+                raise  # something unexpected came out: its traceback tells more
+            failed = str(broken)
+        if skipped:
+            pytest.skip(skipped)
+        if failed:
+            pytest.fail(failed, pytrace=False)
 
     test.__name__ = f"test_{check.name}"
     test.__doc__ = check.says

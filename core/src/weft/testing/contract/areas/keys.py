@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weft.errors import WeftError
 from weft.testing.contract.bench import Bench
 from weft.testing.contract.outcome import Area
 
@@ -35,8 +36,12 @@ async def hidden_is_not_gone(bench: Bench) -> None:
     """A record the user may no longer see is invisible, never gone: core would carry out a delete.
     Where the system itself does not let the two be told apart, saying nothing about the key is the same."""
     hidden, seen = await bench.person_creates(), await bench.person_creates()
+    await bench.session()
     await bench.system.hide(bench.object, hidden, bench.company)
-    page = await bench.by_keys([hidden, seen])
+    try:
+        page = await bench.by_keys([hidden, seen])
+    except WeftError:
+        return  # a right that is missing may be an error in words; it says nothing of gone
     bench.demand(hidden not in page.gone, "a record that is only hidden from the user is reported gone")
     bench.demand(hidden not in {record.key for record in page.records}, "the harness hid a record that is still read")
 
