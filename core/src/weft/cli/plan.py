@@ -91,7 +91,8 @@ def unique(planned: Sequence[Planned]) -> list[Planned]:
 def _print(report: Report, limit: int) -> None:
     planned = unique(report.planned)
     counts = Counter(one.op for one in planned)
-    told = ", ".join(f"{n} to {name}" for name, n in sorted(counts.items())) or "nothing to write"
+    nothing = "nothing to write" if report.state == "done" else click.style(report.state, fg="red")
+    told = ", ".join(f"{n} to {name}" for name, n in sorted(counts.items())) or nothing
     held = {name: report.counts[name] for name in ("conflict", "waiting", "ambiguous", "failed", "approval", "review",
             "rejected", "asked", "unmatched", "excluded") if report.counts.get(name)}  # fmt: skip
     more = "".join(f", {n} {name}" for name, n in held.items())

@@ -12,32 +12,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Literal
 
 from weft.errors import EndpointDown, WeftError
-from weft.records import Query, Side
-from weft.state.cursors import Cursor
 from weft.state.runs import Run as RunRow
-from weft.sync import deletes
+from weft.sync.changes import changes, followed, is_new, sweep_all, sweep_due
 from weft.sync.first import first_load
-from weft.sync.flow import Flow, build
+from weft.sync.flow import build
 from weft.sync.guards import GuardStop
 from weft.sync.parents import Parents
+from weft.sync.pending import leftovers, pending, reading
 from weft.sync.pipeline import Pipeline
 from weft.sync.run import Mode, Planned, Progress, Run
-from weft.sync.settle import Settlement
-from weft.sync.work import other
 
 if TYPE_CHECKING:
-    from weft.mapping.compile import CompiledMapping
     from weft.runtime import Runtime
-    from weft.state.hints import PendingHint
-    from weft.state.issues import Issue
-    from weft.state.links import Link
     from weft.state.tx import Tx
-    from weft.sync.flow import End
 
 ROUNDS = 4
 """How often flows are run again within one sync for records that were woken by others."""
@@ -210,292 +201,22 @@ async def _finish(run: Run, state: State, code: int) -> int:
 
 async def _steps(run: Run, mode: Mode | None, sweep: bool) -> None:
     pipeline = _pipeline(run)
-    await _leftovers(run, pipeline)
+    await leftovers(run, pipeline)
     if mode != "keys":
-        if await _is_new(run):
+        if await is_new(run):
             run.mode = "first"
             await first_load(run, pipeline)
-        elif sweep or await _sweep_due(run):
+        elif sweep or await sweep_due(run):
             run.mode = "sweep"
-            await _sweep(run, pipeline)
+            await sweep_all(run, pipeline)
         else:
-            await _changes(run, pipeline)
-            await _followed(run, pipeline)
-    await _pending(run, pipeline)
+            await changes(run, pipeline)
+            await followed(run, pipeline)
+    await pending(run, pipeline)
 
 
 def _pipeline(run: Run) -> Pipeline:
     return Pipeline(run, Parents(run, _fetch_parents))
-
-
-# -- what earlier runs left ------------------------------------------------------------------------
-
-
-async def _leftovers(run: Run, pipeline: Pipeline) -> None:
-    """Intents of a run that ended before it settled: find out what became of them, first of all."""
-    if run.plan_only:
-        return
-    flow = run.flow
-
-    def take(tx: Tx) -> list[tuple[Side, str, str, str, str, str]]:
-        tx.intents.doubt_sent(flow.name)
-        return [
-            (
-                other(i.side),
-                i.payload["right_connection"],
-                i.payload["right_company"],
-                i.payload["far_variant"],
-                i.source_key,
-                i.company,
-            )
-            for i in tx.intents.unsettled(flow.name)
-        ]
-
-    groups: dict[tuple[Side, str, str, str], list[str]] = defaultdict(list)
-    for side, connection, company, variant, key, _ in await run.runtime.state.write(take):
-        groups[side, connection, company if side == "right" else "", variant].append(key)
-    for (side, connection, company, variant), keys in groups.items():
-        end = flow.left if side == "left" else flow.rights.get(connection)
-        if end is None or variant not in end.mappings:
-            continue
-        place = company if side == "right" else end.companies[0]
-        for at in range(0, len(keys), BATCH):
-            await pipeline.keys(end, end.mappings[variant], place, keys[at : at + BATCH])
-
-
-# -- capture ---------------------------------------------------------------------------------------
-
-
-async def _is_new(run: Run) -> bool:
-    """Has the flow never finished a first load?"""
-    known = await run.runtime.state.read(lambda tx: tx.cursors.all(run.flow.name))
-    return not known
-
-
-async def _sweep_due(run: Run) -> bool:
-    """Has the time between sweeps that the flow asks for gone by?"""
-    every = run.flow.config.sweep
-    if every is None or run.plan_only:
-        return False
-
-    def last(tx: Tx) -> datetime | None:
-        done = [
-            row
-            for mode in ("sweep", "first")
-            for row in tx.runs.page(flow=run.flow.name, mode=mode, state=("done", "issues"), limit=1)
-        ]
-        return max((row.started_at for row in done), default=None)
-
-    swept = await run.runtime.state.read(last)
-    return swept is None or run.now - swept >= every
-
-
-async def _changes(run: Run, pipeline: Pipeline) -> None:
-    for end in run.flow.ends():
-        for company in end.companies:
-            for compiled in end.mappings.values():
-                await _changes_of(run, pipeline, end, company, compiled)
-
-
-async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping) -> None:
-    variant = compiled.mapping.variant
-    name = run.flow.name
-    known = await run.runtime.state.read(lambda tx: tx.cursors.get(name, end.side, end.connection, company, variant))
-    if known is None:
-        # A company or variant that was added to the flow later: all of it is new.
-        await _scan(run, pipeline, end, company, compiled, mark=False)
-        return
-    overlap = run.flow.config.overlap
-    seconds = None if overlap is None else overlap.total_seconds()
-    query = Query("changes", compiled.mapping, company=company, cursor=known.value, overlap=seconds)
-    async for page in run.pages(end, query):
-        if page.expired:
-            await _scan(run, pipeline, end, company, compiled, mark=False)
-            return
-        cursor = None
-        if page.cursor is not None:
-            cursor = Cursor(name, end.side, end.connection, company, variant, page.cursor, run.now)
-        if page.suspects:  # before the cursor passes them: they are not told again
-            await pipeline.keys(end, compiled, company, page.suspects)
-        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
-
-
-async def _scan(run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, *, mark: bool) -> None:
-    """Every record of one place through the cycle; marks their links when a sweep wants to know."""
-    query = Query("scan", compiled.mapping, company=company)
-    async for page in run.pages(end, query):
-        cursor = None
-        if page.cursor is not None:
-            cursor = Cursor(
-                run.flow.name, end.side, end.connection, company, compiled.mapping.variant, page.cursor, run.now
-            )
-        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
-        if mark and not run.plan_only:
-            await _mark(run, end, company, [record.key for record in page.records])
-
-
-async def _mark(run: Run, end: End, company: str, keys: Sequence[str]) -> None:
-    flow = run.flow
-    connections = list(flow.rights) if end.side == "left" else [end.connection]
-
-    def write(tx: Tx) -> None:
-        for connection in connections:
-            heads = tx.links.heads(flow.entity.name, flow.left.connection, connection, end.side, None, company, keys)
-            tx.links.mark([head.id for found in heads.values() for head in found], run.epoch)
-
-    await run.runtime.state.write(write)
-
-
-async def _sweep(run: Run, pipeline: Pipeline) -> None:
-    """Read both sides whole: what no timestamp shows comes to light, and what is missing is asked for."""
-    sides: tuple[Side, Side] = ("left", "right")
-    for turn, side in enumerate(sides):
-        run.epoch = 2 * (int(run.started.timestamp()) - 1_700_000_000) + turn
-        for end in run.flow.ends():
-            if end.side != side:
-                continue
-            for company in end.companies:
-                for compiled in end.mappings.values():
-                    await _scan(run, pipeline, end, company, compiled, mark=True)
-        if not run.plan_only:
-            await deletes.unseen(run, side, run.epoch)
-
-
-async def _followed(run: Run, pipeline: Pipeline) -> None:
-    """Records whose system changes them without a trace are read by key while the mapping says so."""
-    flow = run.flow
-    if not any(c.follow is not None for end in flow.ends() for c in end.mappings.values()):
-        return
-    for connection in flow.rights:
-        after = 0
-        while True:
-
-            def read(tx: Tx, after: int = after, connection: str = connection) -> list[Link]:
-                return tx.links.page(
-                    after,
-                    BATCH,
-                    entity=flow.entity.name,
-                    follow=True,
-                    left_connection=flow.left.connection,
-                    right_connection=connection,
-                )
-
-            links = await run.runtime.state.read(read)
-            if not links:
-                break
-            after = links[-1].id
-            await _read_followed(run, pipeline, links)
-
-
-async def _read_followed(run: Run, pipeline: Pipeline, links: Sequence[Link]) -> None:
-    groups: dict[tuple[Side, str, str, str], list[str]] = defaultdict(list)
-    for link in links:
-        left = run.flow.left.mappings.get(link.left_variant)
-        right = run.flow.rights[link.right_connection].mappings.get(link.right_variant)
-        if left is not None and left.follow is not None:
-            groups["left", link.left_connection, link.left_company, link.left_variant].append(link.left_key)
-        if right is not None and right.follow is not None:
-            groups["right", link.right_connection, link.right_company, link.right_variant].append(link.right_key)
-    for (side, connection, company, variant), keys in groups.items():
-        end = run.flow.end(side, connection)
-        query = Query("keys", end.mappings[variant].mapping, company=company, keys=keys)
-        async for page in run.pages(end, query):
-            await pipeline.page(end, end.mappings[variant], company, page.records)
-
-
-# -- hints and issues ------------------------------------------------------------------------------
-
-
-async def _pending(run: Run, pipeline: Pipeline) -> None:
-    """Records that events, people or other runs asked to be looked at again."""
-    if run.plan_only:
-        return
-    seen: set[tuple[str, str, str, str]] = set()
-    while True:
-        hints = await run.runtime.state.read(lambda tx: tx.hints.peek(run.flow.name, BATCH))
-        fresh = [h for h in hints if (h.connection, h.object, h.company, h.key) not in seen]
-        if not fresh:
-            break
-        seen.update((h.connection, h.object, h.company, h.key) for h in fresh)
-        await _hinted(run, pipeline, fresh)
-    issues = await run.runtime.state.read(lambda tx: tx.issues.due(run.now, run.flow.name, 5_000))
-    await _retry(run, pipeline, issues)
-
-
-async def _hinted(run: Run, pipeline: Pipeline, hints: Sequence[PendingHint]) -> None:
-    groups: dict[tuple[str, str, str], list[PendingHint]] = defaultdict(list)
-    for hint in hints:
-        groups[hint.connection, hint.company, hint.object].append(hint)
-    for (connection, company, object_name), group in groups.items():
-        keys = [hint.key for hint in group if hint.key]
-        found = _reading(run.flow, connection, object_name)
-        if found is not None:
-            end, mappings = found
-            places = [company] if company else list(end.companies)
-            for compiled in mappings:
-                for place in places:
-                    if keys:
-                        await pipeline.keys(end, compiled, place, keys)
-                    if len(keys) < len(group):
-                        await _scan(run, pipeline, end, place, compiled, mark=False)
-        await run.runtime.state.write(partial(_drop_hints, group))
-
-
-def _drop_hints(hints: Sequence[PendingHint], tx: Tx) -> None:
-    tx.hints.done(hints)
-
-
-def _postpone(issues: Sequence[int], until: datetime, tx: Tx) -> None:
-    tx.issues.schedule_many([(issue, until) for issue in issues])
-
-
-def _reading(flow: Flow, connection: str, object_name: str) -> tuple[End, list[CompiledMapping]] | None:
-    """The end and the mappings that read an object."""
-    for end in flow.ends():
-        if end.connection == connection:
-            mappings = [c for c in end.mappings.values() if c.mapping.object.read == object_name]
-            if mappings:
-                return end, mappings
-    return None
-
-
-async def _retry(run: Run, pipeline: Pipeline, issues: Sequence[Issue]) -> None:
-    """Look again at records whose issue is due. A next try that fails renews the issue."""
-    groups: dict[tuple[Side, str, str, str], list[Issue]] = defaultdict(list)
-    for issue in issues:
-        if issue.kind == "delete" and issue.edited:
-            await _delete_decided(run, pipeline, issue)
-        elif issue.key and issue.side:
-            side: Side = "left" if issue.side == "left" else "right"
-            groups[side, issue.connection, issue.company, issue.object].append(issue)
-    for (_, connection, company, object_name), group in groups.items():
-        found = _reading(run.flow, connection, object_name)
-        ids = [issue.id for issue in group]
-        later = run.now + run.flow.config.retry.longest
-        await run.runtime.state.write(partial(_postpone, ids, later))
-        if found is None:
-            continue
-        end, mappings = found
-        for compiled in mappings:
-            await pipeline.keys(end, compiled, company, [issue.key for issue in group])
-
-
-async def _delete_decided(run: Run, pipeline: Pipeline, issue: Issue) -> None:
-    """A person said what happens to the counterpart of a deleted record."""
-    link = None
-    if issue.link_id is not None:
-        link = await run.runtime.state.read(lambda tx: tx.links.get(issue.link_id or 0))
-    settlement = Settlement(run)
-    if link is not None:
-        gone: Side = "left" if link.state == "left_gone" else "right"
-        hint = await deletes.decided(run, link, str(issue.edited.get("choice")), gone, settlement)
-        if hint is not None:
-            connection = link.right_connection if gone == "left" else link.left_connection
-            settlement.hints.append((connection, hint))
-    await settlement.commit()
-    await run.runtime.state.write(
-        lambda tx: tx.issues.close_many([issue.id], at=run.now, reason=f"decided: {issue.edited}")
-    )
 
 
 async def _fetch_parents(child: Run, flow_name: str, connection: str, object_name: str, keys: list[str]) -> int:
@@ -507,7 +228,7 @@ async def _fetch_parents(child: Run, flow_name: str, connection: str, object_nam
     try:
         flow = await build(runtime, flow_name)
         run = Run(runtime, flow, "keys", lock=lock, depth=child.depth + 1)
-        found = _reading(flow, connection, object_name)
+        found = reading(flow, connection, object_name)
         if found is None:
             return 0
         row = RunRow(run.id, flow_name, "keys", run.started)

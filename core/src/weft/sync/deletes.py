@@ -178,9 +178,7 @@ def _gone_on_both(link: Link, work: Work, settlement: Settlement) -> None:
         object_name, key, company = _place(link, side)
         kinds = ("delete", "conflict", "failed", "waiting", "invisible")
         settlement.solved.append((side, work.pair.connection_of(side), company, object_name, key, kinds))
-    settlement.journal(
-        None, "delete", "deleted", "gone on both sides", left=link.left_key, right=link.right_key
-    )
+    settlement.journal(None, "delete", "deleted", "gone on both sides", left=link.left_key, right=link.right_key)
 
 
 def _lone(run: Run, link: Link, side: Side) -> Work:
@@ -252,8 +250,17 @@ async def carry_out(
             if work.link is None:
                 continue
             caught = fetched.found.get(key_of(work.link, side))
-            if caught is None:
+            if caught is None and key_of(work.link, side) in fetched.gone:
                 _gone_on_both(work.link, work, settlement)
+                continue
+            if caught is None:
+                settlement.issue(
+                    work,
+                    "invisible",
+                    f"{key_of(work.link, side)} on {connection} is to be deleted and cannot be read",
+                    code="invisible",
+                    side=side,
+                )
                 continue
             work.half(side).caught = caught
             if caught.canonical is not None and caught.canonical.locked:

@@ -28,6 +28,7 @@ from weft.records import (
     Side,
 )
 from weft.state.intents import Intent
+from weft.sync import recall
 from weft.sync.notes import Notes
 from weft.sync.reference_rows import create_rows
 from weft.sync.work import Work, other
@@ -181,8 +182,12 @@ def _full(delivery: Delivery) -> Canonical:
 
 
 def _name(run: Run, delivery: Delivery) -> None:
-    """Give a creating delivery its intent: an earlier one that is still open, or a new one."""
-    if delivery.intent is not None or not delivery.creates:
+    """Give a delivery its intent: an earlier one that is still open, or a new one.
+
+    Updates have one as well: should their result never be remembered, their traces must not be taken for
+    a person's edit.
+    """
+    if delivery.intent is not None:
         return
     work, compiled = delivery.work, delivery.compiled
     number = uuid.uuid4().hex
@@ -206,8 +211,7 @@ def _name(run: Run, delivery: Delivery) -> None:
             "far_variant": work.pair.mapping(other(delivery.side)).mapping.variant,
             "right_connection": work.pair.connection,
             "right_company": work.target.company,
-            "fields": delivery.fields,
-            "lines": [[c.collection, c.op, c.id, c.fields] for c in delivery.changes],
+            **recall.noted(delivery),
         },
     )
 

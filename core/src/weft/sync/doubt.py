@@ -1,7 +1,7 @@
 """In doubt: what became of a create whose answer was lost, or whose process died.
 
 In order: the key a noted step recorded; a look-up by weft's own key; a look-up by the match rules,
-accepted only when everything that was sent is there. Found: the record is adopted, never made again.
+with the values that were sent. Found: the record is adopted, never made again.
 Not found: wait out the server's longest operation, look once more, and only then create. Where nothing
 can be searched, a person must say.
 """
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from weft.model.values import EMPTY, Ref
+from weft.model.values import Ref
 from weft.records import Condition, Query, Side
 from weft.state.intents import Intent
+from weft.sync import recall
 from weft.sync.capture import fetch
 from weft.sync.identify import LiveMatcher, rules_of
 from weft.sync.work import Caught, Work, other
@@ -74,11 +75,8 @@ def _source(work: Work, side: Side) -> str:
 async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
     """True when the work may go on."""
     if work.missing != intent.side:
-        hit = work.half(intent.side).caught
-        if work.link is None and intent.op == "create" and hit is not None and _as_sent(work, intent, hit):
-            # The match rules found what the intent made.
-            return _adopted(run, work, intent, hit, settlement)
-        return _clear_update(run, work, intent, settlement)
+        # The other record is known by now: whatever the intent made has been found or is compared anew.
+        return await _clear_update(run, work, intent, settlement)
     found = await _look(run, work, intent)
     if found.caught is not None:
         return _adopted(run, work, intent, found.caught, settlement)
@@ -126,9 +124,10 @@ def _adopted(run: Run, work: Work, intent: Intent, caught: Caught, settlement: S
     return True
 
 
-def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
+async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
     remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
-    if intent.op != "create" and intent.state == "in_doubt" and remaining > 0:
+    makes = any(line["op"] == "create" for line in intent.payload.get("lines", ()))
+    if intent.op != "create" and makes and intent.state == "in_doubt" and remaining > 0:
         settlement.issue(
             work,
             "waiting",
@@ -137,8 +136,14 @@ def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settlement) 
             retry_in=remaining,
         )
         return False
-    key = work.half(intent.side).caught
-    settlement.intents.append((intent.id, "done", key.record.key if key is not None else None))
+    caught = work.half(intent.side).caught
+    if intent.op == "update":
+        session = await run.runtime.session(intent.connection)
+        me = getattr(session, "identity", None)
+        recall.updated(work, intent, ours=me is not None and caught is not None and caught.record.changed_by == me)
+    elif work.link is None and intent.op == "create":
+        recall.created(work, intent)
+    settlement.intents.append((intent.id, "done", caught.record.key if caught is not None else None))
     return True
 
 
@@ -176,11 +181,15 @@ async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
     end = work.pair.end(intent.side)
     compiled = work.pair.mapping(intent.side)
     source = work.half(other(intent.side)).caught
-    if source is None or not rules_of(run, compiled):
+    if source is None or source.canonical is None or not rules_of(run, compiled):
         return Found(searchable=False)
-    answer = await LiveMatcher().candidates(run, work.pair.end(other(intent.side)), end, work.target, [source])
+    # Looked for as it was sent: the record it came from may have been changed since.
+    sent = {name: value for name, value in intent.payload["fields"].items() if not isinstance(value, Ref)}
+    canonical = replace(source.canonical, fields={**source.canonical.fields, **sent})
+    asking = replace(source, canonical=canonical)
+    answer = await LiveMatcher().candidates(run, work.pair.end(other(intent.side)), end, work.target, [asking])
     candidates = answer.get(source.record.key)
-    hits = [] if candidates is None else [hit for _, hit in candidates.hits if _as_sent(work, intent, hit)]
+    hits = [] if candidates is None else [hit for _, hit in candidates.hits]
     keys = [hit.record.key for hit in hits]
 
     def read(tx: Tx) -> set[str]:
@@ -191,6 +200,9 @@ async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
 
     linked = await run.runtime.state.read(read) if keys else set()
     free = [hit for hit in hits if hit.record.key not in linked]
+    exact = [hit for hit in free if _as_sent(work, intent, hit)]
+    if len(exact) == 1 or run.flow.config.ambiguous == "create":
+        free = exact  # others may have been there before: the flow creates in spite of them
     if len(free) > 1:
         return Found(ambiguous=[hit.record.key for hit in free])
     return Found(free[0]) if free else Found()
@@ -206,18 +218,5 @@ def _as_sent(work: Work, intent: Intent, hit: Caught) -> bool:
 
 def _adopt(work: Work, intent: Intent, caught: Caught) -> None:
     """Join the record found: both bases are what was sent then, so later edits show as movements."""
-    sent: dict[str, Any] = intent.payload["fields"]
-    mine, yours = work.half(intent.side), work.half(other(intent.side))
-    mine.caught = caught
-    now = caught.canonical.fields if caught.canonical is not None else {}
-    source = yours.canonical.fields if yours.canonical is not None else {}
-    for name in work.pair.shared:
-        if name in sent:
-            mine.base.fields[name] = sent[name]
-            value = sent[name]
-            yours.base.fields[name] = source.get(name, EMPTY) if isinstance(value, Ref) else value
-        else:
-            if name in now:
-                mine.base.fields[name] = EMPTY
-            if name in source:
-                yours.base.fields[name] = source[name]
+    work.half(intent.side).caught = caught
+    recall.created(work, intent)

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weft.records import Side
     from weft.sync.references import Asked
     from weft.sync.run import Run
 
@@ -48,7 +47,3 @@ class Parents:
             if config.enabled and config.entity == entity and {source, target} <= set(config.between):
                 return name
         return None
-
-
-def side_of(run: Run, connection: str) -> Side:
-    return run.flow.side_of(connection)

@@ -145,6 +145,10 @@ def _lines(
     known: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
     for child in children.get(work.link.id, ()) if work.link is not None else ():
         known[child.collection].append((child.id, child.left_key, child.right_key))
+    linked = {key for found in known.values() for one in found for key in one[1:]}
+    for collection, line_id, left_key, right_key in work.recalled:
+        if left_key not in linked and right_key not in linked:
+            known[collection].append((line_id, left_key, right_key))
 
     def in_other_terms(collection: str, line: Canonical, side: Side) -> dict[str, Any]:
         return theirs(line, types[collection], work, side, translations)

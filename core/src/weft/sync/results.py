@@ -147,6 +147,8 @@ def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement
         else:
             settlement.issue(work, "failed", reason, code="in_doubt", error=error, retry_in=0)
     elif result == "conflict":
+        if intent is not None:
+            settlement.intents.append((intent.id, "abandoned", None))
         caught = work.half(side).caught
         record = caught.record if caught is not None else None
         if record is not None:

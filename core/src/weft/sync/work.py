@@ -84,6 +84,8 @@ class Work:
     failures: int = 0
     """How often the record has failed so far, as its open issue counts."""
     acted: bool = False
+    recalled: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Lines an unsettled write has made: (collection, id, left key, right key); not linked yet."""
     due: tuple[str, ...] = ()
     """Actions of the right mapping to be done in the next wave."""
 

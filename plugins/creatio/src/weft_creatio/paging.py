@@ -16,6 +16,7 @@ from weft.net.odata.errors import ODataError
 from weft.net.odata.literals import Moment, Value, guid
 from weft.net.odata.query import Query, Term, after, and_, eq, ge, gt, or_
 from weft_creatio.session import CreatioSession
+from weft_creatio.values import stamp
 
 
 async def by_id(session: CreatioSession, object: str, query: Query, size: int) -> AsyncIterator[list[Row]]:
@@ -75,7 +76,7 @@ async def by_stamp(
             break
         if position is not None:
             session.guid_comparison = True
-            if rows and str(rows[0][field]) < position[0]:
+            if _before(rows, field, position[0]):
                 # Rows from before the place that was asked for: what stamps say is not what filters mean.
                 session.doubt_stamps("rows older than those asked for came back")
                 async for again in _by_skip(session, object, query, size, field=field, since=since):
@@ -95,11 +96,16 @@ async def _by_offset(
 ) -> AsyncIterator[list[Row]]:
     """``field ge last``, and within rows of one stamp by offsets that overlap by half a page: rows that
     leave the stamp meanwhile shift the others to the left."""
-    skip = 0
+    skip, start = 0, since
     seen: set[str] = set()
     while True:
         window = replace(query.where(_from(field, since)), orderby=(field, "Id"), top=size, skip=skip)
         rows = await session.rows(object, window)
+        if since != start and _before(rows, field, since):
+            session.doubt_stamps("rows older than those asked for came back")
+            async for again in _by_skip(session, object, query, size, field=field, since=start):
+                yield again
+            return
         fresh = [row for row in rows if f"{row['Id']} {row[field]}" not in seen]
         if fresh:
             yield fresh
@@ -154,6 +160,11 @@ async def _by_stamp_with_blanks(
 
 def _from(field: str, since: str | None) -> Term:
     return ge(field, Moment(since or "0001-01-02T00:00:00Z"))
+
+
+def _before(rows: Sequence[Row], field: str, since: str | None) -> bool:
+    first, asked = stamp(rows[0][field]) if rows else None, stamp(since)
+    return first is not None and asked is not None and first < asked
 
 
 def _refused_guid(session: CreatioSession, error: ConfigError) -> bool:

@@ -8,6 +8,7 @@ stamps its booking.
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,7 @@ from weft.testing.odata.batch import parse_batch, render_json, run_batch
 from weft.testing.odata.parts import SubRequest, SubResponse
 from weft.testing.odata.schema import EntityType, Property, properties
 from weft.testing.odata.store import DuplicateKey, Row, Store
+from weft.testing.odata.values import instant_wire
 from weft.testing.simulator import Fault, SimClock, SimSettings, Simulator
 from weft.testing.simulator.middleware import to_web
 
@@ -76,6 +78,10 @@ class BookingServer(Simulator):
         self.subscribed: dict[str, str] = {}
         self.counter = 0
 
+    def stamp(self) -> str:
+        """Always six digits, so that stamps order as texts do."""
+        return instant_wire(self.clock.stamp_ns(), 6, trim=False)
+
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/token", self.token),
@@ -121,7 +127,7 @@ class BookingServer(Simulator):
         return web.Response(body=render_json(answers), headers=JSON)
 
     def handle(self, method: str, url: str, body: bytes, match: str | None) -> SubResponse:
-        now = self.clock.stamp(6)
+        now = self.stamp()
         try:
             split = urlsplit(url)
             steps = [step for step in split.path.split("/") if step]
@@ -169,7 +175,7 @@ class BookingServer(Simulator):
         order = query.get("order", "id")
         if after is not None and (row[order], row["id"]) <= (after[0], after[1]):
             return False
-        if "since" in query and row["changed"] < query["since"]:
+        if "since" in query and datetime.fromisoformat(row["changed"]) < datetime.fromisoformat(query["since"]):
             return False
         groups = query.get("where")
         return groups is None or any(all(row.get(f) == v for f, _, v in group) for group in groups)
@@ -199,7 +205,7 @@ class BookingServer(Simulator):
         key = str(data.get("id") or f"{name[0].upper()}{self.counter:05d}")
         blank = {f: "" if k == "text" else NO_DAY if k == "date" else None for f, (k, _) in SETS[name].items()}
         row = {"id": key, "company": "", **blank, **self._checked(name, data)}
-        row |= {"id": key, "changed": self.clock.stamp(6), "changed_by": who}
+        row |= {"id": key, "changed": self.stamp(), "changed_by": who}
         try:
             self.rows[name].insert(row)
         except DuplicateKey:
@@ -221,13 +227,13 @@ class BookingServer(Simulator):
             self.gone.add(key)
             self._stamp_booking(name, row, who)
             return {}
-        new = table.update(key, {**self._checked(name, data), "changed": self.clock.stamp(6), "changed_by": who})
+        new = table.update(key, {**self._checked(name, data), "changed": self.stamp(), "changed_by": who})
         self._stamp_booking(name, new, who)
         return self.shown(name, new)
 
     def _stamp_booking(self, name: str, row: Row, who: str) -> None:
         if name == "lines":
-            self.rows["bookings"].update(row["booking_id"], {"changed": self.clock.stamp(6), "changed_by": who})
+            self.rows["bookings"].update(row["booking_id"], {"changed": self.stamp(), "changed_by": who})
 
     @staticmethod
     def _checked(name: str, data: dict[str, Any]) -> dict[str, Any]:

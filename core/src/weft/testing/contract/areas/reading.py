@@ -154,7 +154,9 @@ async def late_commit_not_missed(bench: Bench) -> None:
     _, cursor = await bench.read("scan")
     with bench.system.late():
         await bench.person_edits(late, "committed late")
+    await bench.tick()
     await bench.person_edits(prompt, "committed in time")
+    await bench.tick()
     records, cursor = await bench.read("changes", cursor=cursor)
     bench.demand(prompt in records, "a change committed in time is not delivered")
     native = bench.spec(bench.role("text")).native

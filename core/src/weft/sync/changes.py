@@ -1,0 +1,161 @@
+"""Where a run's records come from: changes since the cursor, sweeps of everything, records to follow."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from weft.records import Query, Side
+from weft.state.cursors import Cursor
+from weft.sync import deletes
+
+if TYPE_CHECKING:
+    from weft.mapping.compile import CompiledMapping
+    from weft.state.links import Link
+    from weft.state.tx import Tx
+    from weft.sync.flow import End
+    from weft.sync.pipeline import Pipeline
+    from weft.sync.run import Run
+
+BATCH = 500
+
+
+async def is_new(run: Run) -> bool:
+    """Has the flow never finished a first load?"""
+    known = await run.runtime.state.read(lambda tx: tx.cursors.all(run.flow.name))
+    return not known
+
+
+async def sweep_due(run: Run) -> bool:
+    """Has the time between sweeps that the flow asks for gone by?"""
+    every = run.flow.config.sweep
+    if every is None or run.plan_only:
+        return False
+
+    def last(tx: Tx) -> datetime | None:
+        done = [
+            row
+            for mode in ("sweep", "first")
+            for row in tx.runs.page(flow=run.flow.name, mode=mode, state=("done", "issues"), limit=1)
+        ]
+        return max((row.started_at for row in done), default=None)
+
+    swept = await run.runtime.state.read(last)
+    return swept is None or run.now - swept >= every
+
+
+async def changes(run: Run, pipeline: Pipeline) -> None:
+    for end in run.flow.ends():
+        for company in end.companies:
+            for compiled in end.mappings.values():
+                await _changes_of(run, pipeline, end, company, compiled)
+
+
+async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping) -> None:
+    variant = compiled.mapping.variant
+    name = run.flow.name
+    known = await run.runtime.state.read(lambda tx: tx.cursors.get(name, end.side, end.connection, company, variant))
+    if known is None:
+        # A company or variant that was added to the flow later: all of it is new.
+        await scan_place(run, pipeline, end, company, compiled, mark=False)
+        return
+    overlap = run.flow.config.overlap
+    seconds = None if overlap is None else overlap.total_seconds()
+    query = Query("changes", compiled.mapping, company=company, cursor=known.value, overlap=seconds)
+    async for page in run.pages(end, query):
+        if page.expired:
+            await scan_place(run, pipeline, end, company, compiled, mark=False)
+            return
+        cursor = None
+        if page.cursor is not None:
+            cursor = Cursor(name, end.side, end.connection, company, variant, page.cursor, run.now)
+        if page.suspects:  # before the cursor passes them: they are not told again
+            await pipeline.keys(end, compiled, company, page.suspects)
+        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
+
+
+async def scan_place(
+    run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, *, mark: bool
+) -> None:
+    """Every record of one place through the cycle; marks their links when a sweep wants to know."""
+    query = Query("scan", compiled.mapping, company=company)
+    async for page in run.pages(end, query):
+        cursor = None
+        if page.cursor is not None:
+            cursor = Cursor(
+                run.flow.name, end.side, end.connection, company, compiled.mapping.variant, page.cursor, run.now
+            )
+        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
+        if mark and not run.plan_only:
+            await _mark(run, end, company, [record.key for record in page.records])
+
+
+async def _mark(run: Run, end: End, company: str, keys: Sequence[str]) -> None:
+    flow = run.flow
+    connections = list(flow.rights) if end.side == "left" else [end.connection]
+
+    def write(tx: Tx) -> None:
+        for connection in connections:
+            heads = tx.links.heads(flow.entity.name, flow.left.connection, connection, end.side, None, company, keys)
+            tx.links.mark([head.id for found in heads.values() for head in found], run.epoch)
+
+    await run.runtime.state.write(write)
+
+
+async def sweep_all(run: Run, pipeline: Pipeline) -> None:
+    """Read both sides whole: what no timestamp shows comes to light, and what is missing is asked for."""
+    sides: tuple[Side, Side] = ("left", "right")
+    for turn, side in enumerate(sides):
+        run.epoch = 2 * (int(run.started.timestamp()) - 1_700_000_000) + turn
+        for end in run.flow.ends():
+            if end.side != side:
+                continue
+            for company in end.companies:
+                for compiled in end.mappings.values():
+                    await scan_place(run, pipeline, end, company, compiled, mark=True)
+        if not run.plan_only:
+            await deletes.unseen(run, side, run.epoch)
+
+
+async def followed(run: Run, pipeline: Pipeline) -> None:
+    """Records whose system changes them without a trace are read by key while the mapping says so."""
+    flow = run.flow
+    if not any(c.follow is not None for end in flow.ends() for c in end.mappings.values()):
+        return
+    for connection in flow.rights:
+        after = 0
+        while True:
+
+            def read(tx: Tx, after: int = after, connection: str = connection) -> list[Link]:
+                return tx.links.page(
+                    after,
+                    BATCH,
+                    entity=flow.entity.name,
+                    follow=True,
+                    left_connection=flow.left.connection,
+                    right_connection=connection,
+                )
+
+            links = await run.runtime.state.read(read)
+            if not links:
+                break
+            after = links[-1].id
+            await _read_followed(run, pipeline, links)
+
+
+async def _read_followed(run: Run, pipeline: Pipeline, links: Sequence[Link]) -> None:
+    groups: dict[tuple[Side, str, str, str], list[str]] = defaultdict(list)
+    for link in links:
+        left = run.flow.left.mappings.get(link.left_variant)
+        right = run.flow.rights[link.right_connection].mappings.get(link.right_variant)
+        if left is not None and left.follow is not None:
+            groups["left", link.left_connection, link.left_company, link.left_variant].append(link.left_key)
+        if right is not None and right.follow is not None:
+            groups["right", link.right_connection, link.right_company, link.right_variant].append(link.right_key)
+    for (side, connection, company, variant), keys in groups.items():
+        end = run.flow.end(side, connection)
+        query = Query("keys", end.mappings[variant].mapping, company=company, keys=keys)
+        async for page in run.pages(end, query):
+            await pipeline.page(end, end.mappings[variant], company, page.records)

@@ -1,0 +1,150 @@
+"""Records a run must look at for other reasons than a change: what an earlier run left in doubt, what
+somebody hinted at, what an issue or a person brings back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from weft.records import Side
+from weft.sync import deletes
+from weft.sync.changes import BATCH, scan_place
+from weft.sync.flow import Flow
+from weft.sync.settle import Settlement
+from weft.sync.work import other
+
+if TYPE_CHECKING:
+    from weft.mapping.compile import CompiledMapping
+    from weft.state.hints import PendingHint
+    from weft.state.issues import Issue
+    from weft.state.tx import Tx
+    from weft.sync.flow import End
+    from weft.sync.pipeline import Pipeline
+    from weft.sync.run import Run
+
+
+async def leftovers(run: Run, pipeline: Pipeline) -> None:
+    """Intents of a run that ended before it settled: find out what became of them, first of all."""
+    if run.plan_only:
+        return
+    flow = run.flow
+
+    def take(tx: Tx) -> list[tuple[Side, str, str, str, str, str]]:
+        tx.intents.doubt_sent(flow.name)
+        return [
+            (
+                other(i.side),
+                i.payload["right_connection"],
+                i.payload["right_company"],
+                i.payload["far_variant"],
+                i.source_key,
+                i.company,
+            )
+            for i in tx.intents.unsettled(flow.name)
+        ]
+
+    groups: dict[tuple[Side, str, str, str], list[str]] = defaultdict(list)
+    for side, connection, company, variant, key, _ in await run.runtime.state.write(take):
+        groups[side, connection, company if side == "right" else "", variant].append(key)
+    for (side, connection, company, variant), keys in groups.items():
+        end = flow.left if side == "left" else flow.rights.get(connection)
+        if end is None or variant not in end.mappings:
+            continue
+        place = company if side == "right" else end.companies[0]
+        for at in range(0, len(keys), BATCH):
+            await pipeline.keys(end, end.mappings[variant], place, keys[at : at + BATCH])
+
+
+async def pending(run: Run, pipeline: Pipeline) -> None:
+    """Records that events, people or other runs asked to be looked at again."""
+    if run.plan_only:
+        return
+    seen: set[tuple[str, str, str, str]] = set()
+    while True:
+        hints = await run.runtime.state.read(lambda tx: tx.hints.peek(run.flow.name, BATCH))
+        fresh = [h for h in hints if (h.connection, h.object, h.company, h.key) not in seen]
+        if not fresh:
+            break
+        seen.update((h.connection, h.object, h.company, h.key) for h in fresh)
+        await _hinted(run, pipeline, fresh)
+    issues = await run.runtime.state.read(lambda tx: tx.issues.due(run.now, run.flow.name, 5_000))
+    await _retry(run, pipeline, issues)
+
+
+async def _hinted(run: Run, pipeline: Pipeline, hints: Sequence[PendingHint]) -> None:
+    groups: dict[tuple[str, str, str], list[PendingHint]] = defaultdict(list)
+    for hint in hints:
+        groups[hint.connection, hint.company, hint.object].append(hint)
+    for (connection, company, object_name), group in groups.items():
+        keys = [hint.key for hint in group if hint.key]
+        found = reading(run.flow, connection, object_name)
+        if found is not None:
+            end, mappings = found
+            places = [company] if company else list(end.companies)
+            for compiled in mappings:
+                for place in places:
+                    if keys:
+                        await pipeline.keys(end, compiled, place, keys)
+                    if len(keys) < len(group):
+                        await scan_place(run, pipeline, end, place, compiled, mark=False)
+        await run.runtime.state.write(partial(_drop_hints, group))
+
+
+def _drop_hints(hints: Sequence[PendingHint], tx: Tx) -> None:
+    tx.hints.done(hints)
+
+
+def _postpone(issues: Sequence[int], until: datetime, tx: Tx) -> None:
+    tx.issues.schedule_many([(issue, until) for issue in issues])
+
+
+def reading(flow: Flow, connection: str, object_name: str) -> tuple[End, list[CompiledMapping]] | None:
+    """The end and the mappings that read an object."""
+    for end in flow.ends():
+        if end.connection == connection:
+            mappings = [c for c in end.mappings.values() if c.mapping.object.read == object_name]
+            if mappings:
+                return end, mappings
+    return None
+
+
+async def _retry(run: Run, pipeline: Pipeline, issues: Sequence[Issue]) -> None:
+    """Look again at records whose issue is due. A next try that fails renews the issue."""
+    groups: dict[tuple[Side, str, str, str], list[Issue]] = defaultdict(list)
+    for issue in issues:
+        if issue.kind == "delete" and issue.edited:
+            await _delete_decided(run, pipeline, issue)
+        elif issue.key and issue.side:
+            side: Side = "left" if issue.side == "left" else "right"
+            groups[side, issue.connection, issue.company, issue.object].append(issue)
+    for (_, connection, company, object_name), group in groups.items():
+        found = reading(run.flow, connection, object_name)
+        ids = [issue.id for issue in group]
+        later = run.now + run.flow.config.retry.longest
+        await run.runtime.state.write(partial(_postpone, ids, later))
+        if found is None:
+            continue
+        end, mappings = found
+        for compiled in mappings:
+            await pipeline.keys(end, compiled, company, [issue.key for issue in group])
+
+
+async def _delete_decided(run: Run, pipeline: Pipeline, issue: Issue) -> None:
+    """A person said what happens to the counterpart of a deleted record."""
+    link = None
+    if issue.link_id is not None:
+        link = await run.runtime.state.read(lambda tx: tx.links.get(issue.link_id or 0))
+    settlement = Settlement(run)
+    if link is not None:
+        gone: Side = "left" if link.state == "left_gone" else "right"
+        hint = await deletes.decided(run, link, str(issue.edited.get("choice")), gone, settlement)
+        if hint is not None:
+            connection = link.right_connection if gone == "left" else link.left_connection
+            settlement.hints.append((connection, hint))
+    await settlement.commit()
+    await run.runtime.state.write(
+        lambda tx: tx.issues.close_many([issue.id], at=run.now, reason=f"decided: {issue.edited}")
+    )

@@ -1,0 +1,132 @@
+"""Recall: what a write that was never settled has done, so that its traces are not taken for a person's edit.
+
+The process may end, or an answer get lost, between a write and the moment its result is remembered. The
+intent says what was sent and what it was taken from. Where the record holds what was sent, the write came
+through: that is what both sides agreed on then, and whatever differs from it by now was changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from weft.model.values import ABSENT, EMPTY, Ref
+from weft.sync.work import other
+
+if TYPE_CHECKING:
+    from weft.model.values import Fields
+    from weft.records import Canonical, Side
+    from weft.state.intents import Intent
+    from weft.sync.deliver import Delivery
+    from weft.sync.work import Work
+
+
+def noted(delivery: Delivery) -> dict[str, Any]:
+    """What an intent keeps of a delivery: values sent, and the values on the other side they come from."""
+    work, side = delivery.work, delivery.side
+    source = work.half(other(side)).canonical
+    known = source.fields if source is not None else {}
+    pairs = {pair.id: pair for pair in work.lines.pairs} if work.lines is not None else {}
+    lines = []
+    for change in delivery.changes:
+        pair = pairs.get(change.id)
+        line = pair.on(other(side)) if pair is not None else None
+        lines.append(
+            {
+                "collection": change.collection,
+                "op": change.op,
+                "id": change.id,
+                "key": change.key,
+                "fields": change.fields,
+                "source_key": line.key if line is not None else None,
+                "source": _held(line.fields, change.fields) if line is not None else {},
+            }
+        )
+    return {"fields": delivery.fields, "source": _held(known, delivery.fields), "lines": lines}
+
+
+def _held(fields: Fields, names: Mapping[str, Any]) -> Fields:
+    return {name: fields[name] for name in names if name in fields}
+
+
+def created(work: Work, intent: Intent) -> None:
+    """The record an earlier create made is known: both bases are what was sent then."""
+    mine, yours = work.half(intent.side), work.half(other(intent.side))
+    sent: dict[str, Any] = intent.payload["fields"]
+    told: dict[str, Any] = intent.payload.get("source", {})
+    now = mine.canonical.fields if mine.canonical is not None else {}
+    source = yours.canonical.fields if yours.canonical is not None else {}
+    creatable = work.pair.mapping(intent.side).creatable
+    for name in work.pair.shared:
+        if name in sent:
+            mine.base.fields[name] = sent[name]
+            value = told.get(name, sent[name])
+            yours.base.fields[name] = source.get(name, EMPTY) if isinstance(value, Ref) and name not in told else value
+            continue
+        if name in now:
+            mine.base.fields[name] = EMPTY
+        if name in source:
+            # What could have been sent and was not, was EMPTY then.
+            yours.base.fields[name] = EMPTY if name in creatable else source[name]
+    _lines(work, intent)
+
+
+def updated(work: Work, intent: Intent, *, ours: bool) -> None:
+    """Where the record holds what an update sent, the update came through. ``ours``: we wrote it last."""
+    mine, yours = work.half(intent.side), work.half(other(intent.side))
+    now = mine.canonical.fields if mine.canonical is not None else {}
+    same = work.pair.comparator.same
+    for name, value in intent.payload["fields"].items():
+        held = now.get(name, ABSENT)
+        if held is ABSENT:
+            continue
+        before = mine.base.fields.get(name, ABSENT)
+        spelt = ours and before is not ABSENT and not same(name, held, before)
+        if spelt or same(name, held, value):
+            mine.base.fields[name] = held
+            if name in intent.payload.get("source", {}):
+                yours.base.fields[name] = intent.payload["source"][name]
+    _lines(work, intent)
+
+
+def _lines(work: Work, intent: Intent) -> None:
+    side = intent.side
+    mine, yours = work.half(side), work.half(other(side))
+    if mine.canonical is None or yours.canonical is None:
+        return
+    taken: set[str] = set()
+    for sent in intent.payload.get("lines", ()):
+        collection, line_id = sent["collection"], sent["id"]
+        if collection not in work.pair.collections or sent["op"] == "delete":
+            continue
+        lines = mine.canonical.lines.get(collection, [])
+        line = _line(work, side, sent, [one for one in lines if one.key not in taken])
+        if line is None or sent["source_key"] is None:
+            continue
+        taken.add(line.key)
+        if sent["op"] == "create":
+            keys = (line.key, sent["source_key"]) if side == "left" else (sent["source_key"], line.key)
+            work.recalled.append((collection, line_id, *keys))
+        same = work.pair.line_comparators[collection].same
+        held = mine.base.lines.setdefault(collection, {}).setdefault(line_id, {})
+        known = yours.base.lines.setdefault(collection, {}).setdefault(line_id, {})
+        for name, value in sent["fields"].items():
+            if sent["op"] == "create" or same(name, line.fields.get(name, ABSENT), value):
+                held[name] = value
+                if name in sent["source"]:
+                    known[name] = sent["source"][name]
+
+
+def _line(work: Work, side: Side, sent: Mapping[str, Any], lines: Sequence[Canonical]) -> Canonical | None:
+    """The line an earlier write changed or made."""
+    if sent["op"] == "update":
+        return next((line for line in lines if line.key == sent["key"]), None)
+    collection: str = sent["collection"]
+    same = work.pair.line_comparators[collection].same
+    rules = work.pair.right.mapping.lines[collection].match or work.pair.left.mapping.lines[collection].match
+    fields: Fields = sent["fields"]
+    for names in (tuple(fields), *(tuple(rule) for rule in rules)):
+        for line in lines:
+            if all(n in fields and same(n, line.fields.get(n, ABSENT), fields[n]) for n in names):
+                return line
+    return None
