@@ -96,7 +96,8 @@ class Connector:
 def weft_connector() -> Connector:
     """Describe the connector.
 
-    Called once after loading; must not do I/O. Without it the plugin is listed as failed.
+    Called once after loading; must not do I/O. A plugin without it is no connector: it may still wrap
+    others (:func:`weft.around`) or add entities.
 
     Example::
 
@@ -230,7 +231,7 @@ def weft_map(
 
         @weft.around("map", kind="bc")
         async def shout(call, direction, records):
-            mapped = await call(direction, records)
+            mapped = await call()
             …
             return mapped
     """

@@ -52,6 +52,8 @@ class Plugins:
     """All plugins of this installation."""
 
     loaded: dict[str, Plugin] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    """Kinds that are installed, but were not asked for."""
     failed: dict[str, FailedPlugin] = field(default_factory=dict)
     _manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager("weft"))
     _callers: dict[tuple[str, str], pluggy.HookCaller] = field(default_factory=dict)
@@ -68,6 +70,8 @@ class Plugins:
         for point in points:
             if wanted is None or point.name in wanted or not _looks_like_connector(point):
                 plugins.load(point)
+            else:
+                plugins.others.append(point.name)
         return plugins
 
     def __post_init__(self) -> None:
@@ -79,7 +83,7 @@ class Plugins:
         version = point.dist.version if point.dist else "?"
         try:
             self.register(point.name, importlib.import_module(point.module), distribution, version)
-        except Exception as error:  # whatever a foreign module raises must not stop the others
+        except (Exception, SystemExit) as error:  # whatever a foreign module raises must not stop the others
             reason = f"{type(error).__name__}: {error}"
             self.failed[point.name] = FailedPlugin(point.name, distribution, version, reason)
 
@@ -97,7 +101,7 @@ class Plugins:
             unknown = sorted(
                 name
                 for name in vars(module)
-                if name.startswith("weft_") and _marked(module, name) and name not in hooks
+                if name.startswith("weft_") and _marked(module, name) and not hasattr(hookspecs, name)
             )
             if unknown:
                 raise PluginError(f"unknown hook {unknown[0]}; see weft.hookspecs for the names there are")
@@ -136,7 +140,7 @@ class Plugins:
             raise PluginError(
                 f"the connector {kind!r} ({failed.distribution} {failed.version}) could not be loaded: {failed.reason}"
             )
-        kinds = [name for name, known in self.loaded.items() if known.connector]
+        kinds = sorted({*(name for name, known in self.loaded.items() if known.connector), *self.others})
         near = get_close_matches(kind, kinds, 1)
         guess = f"; did you mean {near[0]!r}?" if near else ""
         raise PluginError(

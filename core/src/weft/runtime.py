@@ -6,7 +6,7 @@ There are no globals; whoever needs something is handed the runtime.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from weft.config.secrets import resolve
-from weft.errors import ConfigError
+from weft.errors import ConfigError, PluginError
 from weft.mapping.compile import CompiledMapping, compile_mapping
 from weft.mapping.loading import overlay
 from weft.model.catalogue import Catalogue
@@ -81,7 +81,11 @@ class Runtime:
         :raises ConfigError: no such connection, or its plugin is missing or broken.
         """
         kind = self.config.connection(connection).kind
-        self.plugins.connector(kind)
+        try:
+            self.plugins.connector(kind)
+        except PluginError as error:
+            where = self.config.where("connections", connection, "kind", value=True)
+            raise PluginError(f"{where}: connections.{connection}.kind: {error}") from error
         return kind
 
     def settings(self, connection: str) -> Any:
@@ -190,13 +194,17 @@ class Runtime:
         if not connector.companies:
             return ("",)
         named: list[str] = []
+        at: tuple[str, ...] = ()
         if side == "right" and flow.company is not None:
             targets = [t.company for t in flow.company.targets() if t.connection in (None, connection)]
             named = list(dict.fromkeys(targets))
+            at = ("flows", next((name for name, one in self.config.flows.items() if one is flow), ""), "company")
         if not named:
+            at = ("connections", connection)
             settings = self.settings(connection)
             single = getattr(settings, "company", None)
             named = list(getattr(settings, "companies", None) or ([single] if single else []))
+            at = (*at, "company" if single else "companies")
         if not named:
             seen = (await self._connect(connection)).companies
             if len(seen) == 1:
@@ -205,10 +213,13 @@ class Runtime:
                 f"connection {connection!r} has several companies ({_listed(seen)}); say which one under "
                 f"connections.{connection}.company or in the flow's company rule"
             )
-        return tuple([await self.company(connection, name) for name in named])
+        return tuple([await self.company(connection, name, at) for name in named])
 
-    async def company(self, connection: str, name: str) -> str:
-        """The key of the company with this key or display name."""
+    async def company(self, connection: str, name: str, at: Sequence[str] = ()) -> str:
+        """The key of the company with this key or display name; ``at`` is where it is written.
+
+        :raises ConfigError: there is none, or the user may not see it; those it sees are listed.
+        """
         connector = self.plugins.connector(self.kind(connection))
         if not connector.companies:
             return ""
@@ -218,8 +229,9 @@ class Runtime:
         for key, title in seen.items():
             if title.casefold() == name.casefold():
                 return key
+        where = f"{self.config.where(*at, value=True)}: {'.'.join(at)}: " if at else ""
         raise ConfigError(
-            f"connection {connection!r}: there is no company {name!r}, or its user may not see it; "
+            f"{where}connection {connection!r}: there is no company {name!r}, or its user may not see it; "
             f"it sees: {_listed(seen) or 'none'}"
         )
 

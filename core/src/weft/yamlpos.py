@@ -95,7 +95,7 @@ def load_all(text: str | Path, source: str | None = None) -> list[Loaded]:
     except yaml.MarkedYAMLError as error:
         raise YamlError(_syntax(error, name, content)) from error
     except yaml.reader.ReaderError as error:
-        raise YamlError(f"{name}: holds a character that YAML does not allow: {error.reason}") from error
+        raise YamlError(f"{_forbidden(content, name)}: {error.reason}") from error
 
 
 def _bounded(content: str, source: str) -> None:
@@ -120,6 +120,17 @@ def _documents(loader: Any, source: str) -> Iterator[Loaded]:
         data = builder.build(root, ())
         if data is not None:
             yield Loaded(data, source, builder.keys, builder.values)
+
+
+def _forbidden(content: str, source: str) -> str:
+    """Where the first character stands that YAML does not allow. The reader's own position counts bytes or
+    characters, depending on which of its two implementations is there."""
+    found = yaml.reader.Reader.NON_PRINTABLE.search(content)
+    if found is None:
+        return f"{source}: holds a character that YAML does not allow"
+    line = content.count("\n", 0, found.start()) + 1
+    column = found.start() - content.rfind("\n", 0, found.start())
+    return f"{source}:{line}:{column}: the character U+{ord(found.group()):04X} is not allowed in YAML; remove it"
 
 
 def _syntax(error: yaml.MarkedYAMLError, source: str, content: str) -> str:

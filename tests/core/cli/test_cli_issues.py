@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from weft.state.issues import Issue
+
 
 @pytest.fixture
 def failing(shop: Any) -> Any:
@@ -180,3 +182,18 @@ def test_a_decision_of_the_wrong_kind_names_the_right_one(failing: Any) -> None:
     for command in (["decide", "1", "delete"], ["approve", "1"]):
         assert "issue 1 is failed" in failing.run("issues", *command, code=2).output
     assert "not a conflict" in failing.run("conflicts", "resolve", "1", "--all", "left", code=2).output
+
+
+def test_a_create_that_cannot_be_looked_up_is_only_repeated_by_name(shop: Any) -> None:
+    shop.run("sync")
+    at = shop.clock.now()
+    with shop.state() as state, state.begin() as tx:
+        for key in ("A-1", "A-2"):
+            issue = Issue("customers", "customer", "failed", at, at, side="left", connection="crm", object="Accounts",
+                          key=key, code="in_doubt", choices=["retry"])  # fmt: skip
+            tx.issues.open(issue)
+    assert "look in the system" in shop.run("issues", "show", "1").output
+    shop.run("issues", "retry", "--all")
+    assert [issue["edited"] for issue in shop.json("issues", "list")] == [None, None]
+    shop.run("issues", "retry", "2")
+    assert [issue["edited"] for issue in shop.json("issues", "list")] == [None, {"retry": True}]

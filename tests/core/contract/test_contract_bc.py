@@ -17,9 +17,9 @@ from weft_bc.simulator.server import CLIENT_ID, CLIENT_SECRET, BusinessCentralSi
 
 
 def simulator() -> BusinessCentralSimulator:
-    return BusinessCentralSimulator.create(
-        records=4, seed=5, documents=0, companies=["Adatum North", "Adatum South"], clock=SimClock(precision_ns=1_000_000)
-    )
+    companies = ["Adatum North", "Adatum South"]
+    clock = SimClock(precision_ns=1_000_000)
+    return BusinessCentralSimulator.create(records=4, seed=5, documents=0, companies=companies, clock=clock)
 
 
 def settings(sim: BusinessCentralSimulator, secret: str = CLIENT_SECRET) -> dict[str, Any]:
@@ -66,7 +66,8 @@ def subjects(sim: BusinessCentralSimulator) -> list[Subject]:
     return [
         Subject(
             "customer", customer, money="credit_limit", clear="website", negative=False,
-            minimal=lambda n: {"displayName": f"Only a name {n}"}, blank=("email", "website", "address.street", "tax_id"),
+            minimal=lambda n: {"displayName": f"Only a name {n}"},
+            blank=("email", "website", "address.street", "tax_id"),
         ),
         Subject("sales_order", order, text="phone", day="date", lines=LineSubject(line)),
     ]  # fmt: skip

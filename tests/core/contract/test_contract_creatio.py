@@ -97,9 +97,14 @@ def delete(sim: CreatioSimulator, object: str, key: str, company: str) -> None:
     sim.as_user().delete(object, key)
 
 
+async def hide(sim: CreatioSimulator, object: str, key: str, company: str) -> None:
+    """The right to the object: rows hidden within it look like deleted ones, see `admin_reader`."""
+    await sim.command("deny", entity=object, operation="read", user="Supervisor")
+
+
 def keys(sim: CreatioSimulator, object: str, company: str) -> list[str]:
     where = f"$filter=Type/Id eq {CUSTOMER_TYPE}&$select=Id" if object == "Account" else "$select=Id"
-    return [str(row["Id"]).lower() for row in sim.as_user("Supervisor").find(object, where)]
+    return [str(row["Id"]).lower() for row in sim.as_user().find(object, where)]
 
 
 HARNESS: SimulatorHarness[CreatioSimulator] = SimulatorHarness(
@@ -114,6 +119,7 @@ HARNESS: SimulatorHarness[CreatioSimulator] = SimulatorHarness(
     edit=edit,
     delete=delete,
     keys=keys,
+    hide=hide,
     write_path=r"/odata/",
     login_path=r"AuthService\.svc/Login",
 )

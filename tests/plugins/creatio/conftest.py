@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -28,7 +28,7 @@ NO_WAIT = {"retry_base": 0.001, "retry_attempts": 3}
 
 
 class NoEntities:
-    entities: dict[str, Any] = {}
+    entities: ClassVar[dict[str, Any]] = {}
 
 
 @dataclass

@@ -54,7 +54,8 @@ async def test_a_record_carries_version_stamp_author_and_email(crm):
     record = (await crm.read("scan", customers)).by_key[key]
     assert record.version == record.data["ModifiedOn"]
     assert record.changed_by == person.user.contact
-    assert record.changed_at is not None and record.changed_at.tzinfo is not None
+    assert record.changed_at is not None
+    assert record.changed_at.tzinfo is not None
     assert [row.data["Number"] for row in record.children["email"]] == ["main@adatum.example"]
     canonical = customers.read([record], await crm.tables(customers))[0].canonical
     assert canonical.fields["email"] == "main@adatum.example"
@@ -64,7 +65,8 @@ async def test_a_record_carries_version_stamp_author_and_email(crm):
 async def test_changes_without_a_cursor_begin_now(open_crm):
     crm = await open_crm(records=5)
     found = await crm.read("changes", crm.mapping("customer", "account"))
-    assert found.records == [] and found.cursor is not None
+    assert found.records == []
+    assert found.cursor is not None
 
 
 async def test_changes_show_what_people_did_since(site_of):
@@ -196,20 +198,23 @@ async def test_keys_tell_gone_from_invisible(open_crm):
     keys = sorted(customers_of(crm))
     found = await crm.read("keys", customers, keys=[*keys, NOWHERE, "no guid"])
     assert sorted(found.by_key) == keys
-    assert sorted(found.gone) == sorted([NOWHERE, "no guid"]) and found.invisible == []
+    assert sorted(found.gone) == sorted([NOWHERE, "no guid"])
+    assert found.invisible == []
 
 
 async def test_a_record_that_left_the_mapping_is_not_gone(crm):
     person = crm.sim.as_user()
     key = person.create("Account", {"Name": "Partner now", "TypeId": PARTNER})
     found = await crm.read("keys", crm.mapping("customer", "account"), keys=[key.upper()])
-    assert [record.key for record in found.records] == [key.upper()] and found.gone == []
+    assert [record.key for record in found.records] == [key.upper()]
+    assert found.gone == []
 
 
 async def test_without_an_admin_reader_nothing_is_ever_gone(open_crm):
     crm = await open_crm(connection={"admin_reader": False})
     found = await crm.read("keys", crm.mapping("customer", "account"), keys=[NOWHERE])
-    assert found.gone == [] and found.invisible == [NOWHERE]
+    assert found.gone == []
+    assert found.invisible == [NOWHERE]
 
 
 @pytest.mark.parametrize("status", [403, 500])
@@ -235,7 +240,8 @@ async def test_a_rebuild_of_the_model_is_an_outage_and_no_deletion(open_crm, ans
 async def test_keys_only_reads_no_data(open_crm):
     crm = await open_crm(records=5)
     found = await crm.read("scan", crm.mapping("customer", "account"), keys_only=True)
-    assert found.records and all(set(r.data) <= {"Id", "ModifiedOn", "ModifiedById"} for r in found.records)
+    assert found.records
+    assert all(set(r.data) <= {"Id", "ModifiedOn", "ModifiedById"} for r in found.records)
     assert all(record.version for record in found.records)
 
 
@@ -315,7 +321,7 @@ async def test_an_outage_raises_endpoint_down(open_crm):
 
 
 async def test_bad_credentials_are_told_in_the_sites_own_words(open_crm):
-    secret = "wrong-password-1"  # noqa: S105 - a test
+    secret = "wrong-password-1"
     with pytest.raises(AuthError, match="incorrect password") as caught:
         await open_crm(connection={"auth": {"username": "Supervisor", "password": secret}})
     assert secret not in str(caught.value)
@@ -343,7 +349,7 @@ async def test_a_smaller_bundle_lacks_columns_and_still_reads(open_crm):
     found = await crm.read("scan", customers)
     assert set(found.by_key) == customers_of(crm)
     assert all("UsrTaxId" not in record.data for record in found.records)
-    with pytest.raises(ConfigError, match="UsrPayment.*weft creatio package"):
+    with pytest.raises(ConfigError, match=r"UsrPayment.*weft creatio package"):
         await crm.read("scan", crm.mapping("payment"))
 
 
@@ -352,7 +358,8 @@ async def test_the_site_is_described(crm):
     assert list(schemas) == ["Account"]
     account = schemas["Account"].properties
     assert (account["TypeId"].kind, account["TypeId"].target) == ("ref", "AccountType")
-    assert account["UsrCreditLimit"].kind == "decimal" and account["ModifiedOn"].read_only
+    assert account["UsrCreditLimit"].kind == "decimal"
+    assert account["ModifiedOn"].read_only
     assert "Logo" not in account
 
 

@@ -69,7 +69,8 @@ async def test_a_batch_of_creates_keeps_one_result_each(any_batch):
     bad = new(customers, {"Name": "Wrong", "CountryId": str(uuid.uuid4())})
     outcomes = await crm.write([*good[:2], bad, *good[2:]])
     assert outcomes[bad.id].result == "rejected"
-    assert outcomes[bad.id].error.fault == "record" and "foreign key" in outcomes[bad.id].error.message
+    assert outcomes[bad.id].error.fault == "record"
+    assert "foreign key" in outcomes[bad.id].error.message
     for item in good:
         assert (outcomes[item.id].result, outcomes[item.id].key) == ("created", item.own_key)
         found = await record(crm, customers, item.own_key)
@@ -100,7 +101,8 @@ async def test_clearing_texts_lookups_dates_and_parts(crm):
     ))  # fmt: skip
     assert outcome.result == "updated"
     after = await record(crm, customers, item.own_key)
-    assert after.data["CityId"].strip("0-") == "" and after.data["Zip"] == ""
+    assert after.data["CityId"].strip("0-") == ""
+    assert after.data["Zip"] == ""
     assert after.children["email"] == []
 
 
@@ -131,7 +133,8 @@ async def test_a_stale_version_is_a_conflict_and_writes_nothing(any_batch):
 async def test_a_row_that_is_gone_is_a_conflict_although_patch_says_204(crm):
     customers = crm.mapping("customer", "account")
     outcome = await only(crm, change(customers, str(uuid.uuid4()), {"Notes": "x"}, "2024-01-01T00:00:00Z"))
-    assert outcome.result == "conflict" and "no longer there" in outcome.error.message
+    assert outcome.result == "conflict"
+    assert "no longer there" in outcome.error.message
 
 
 @pytest.mark.parametrize("build", ["reject", "ignore"])
@@ -141,7 +144,8 @@ async def test_unknown_columns_are_refused_before_anything_is_sent(open_crm, bui
     key = crm.sim.as_user().create("Account", {"Name": "Adatum", "TypeId": CUSTOMER})
     before = len(crm.requests("PATCH"))
     outcome = await only(crm, change(customers, key, {"Notes": "x", "UsrNothing": 1}))
-    assert outcome.result == "rejected" and outcome.error.fault == "configuration"
+    assert outcome.result == "rejected"
+    assert outcome.error.fault == "configuration"
     assert outcome.error.field == "UsrNothing"
     assert len(crm.requests("PATCH")) == before
     assert crm.sim.site.db.row("Account", key)["Notes"] == ""
@@ -150,7 +154,9 @@ async def test_unknown_columns_are_refused_before_anything_is_sent(open_crm, bui
 async def test_values_that_do_not_fit_are_the_records_fault(crm):
     product = crm.mapping("product")
     outcome = await only(crm, new(product, {"Name": "Pump", "UnitId": "no guid"}))
-    assert outcome.result == "rejected" and "UnitId" in outcome.error.message and outcome.error.fault == "record"
+    assert outcome.result == "rejected"
+    assert "UnitId" in outcome.error.message
+    assert outcome.error.fault == "record"
 
 
 async def test_deletes(crm):
@@ -174,7 +180,8 @@ async def test_rights_are_the_configurations_fault(crm):
     customers = crm.mapping("customer", "account")
     crm.sim.site.deny("Account", "insert")
     outcome = await only(crm, new(customers, {"Name": "Adatum"}))
-    assert outcome.result == "rejected" and outcome.error.fault == "configuration"
+    assert outcome.result == "rejected"
+    assert outcome.error.fault == "configuration"
 
 
 async def test_oauth_learns_its_identity_from_the_first_record(open_crm):
@@ -269,7 +276,8 @@ async def test_an_order_with_lines_has_the_amounts_the_server_does_not_compute(s
     ]  # fmt: skip
     item = new(orders, order_data(account), children=lines)
     outcome = await only(crm, item)
-    assert outcome.result == "created" and set(outcome.children) == {one.id for one in lines}
+    assert outcome.result == "created"
+    assert set(outcome.children) == {one.id for one in lines}
     found = await record(crm, orders, item.own_key)
     rows = {row.key: row.data for row in found.children["lines"]}
     pump, freight = (rows[outcome.children[one.id]] for one in lines)
@@ -287,8 +295,10 @@ async def test_an_order_with_lines_has_the_amounts_the_server_does_not_compute(s
 async def test_amounts_of_the_other_side_are_kept_to_the_cent(stocked):
     crm, account, product = stocked
     invoices = crm.mapping("sales_invoice", "invoice")
-    data = {"ProductId": product, "Quantity": Decimal("3"), "Price": Decimal("33.33"), "DiscountAmount": Decimal("0.01"),
-            "TaxAmount": Decimal("19.98"), "TotalAmount": Decimal("119.96")}  # fmt: skip
+    data = {
+        "ProductId": product, "Quantity": Decimal("3"), "Price": Decimal("33.33"), "DiscountAmount": Decimal("0.01"),
+        "TaxAmount": Decimal("19.98"), "TotalAmount": Decimal("119.96"),
+    }  # fmt: skip
     item = new(invoices, {"AccountId": account, "CurrencyId": EUR, "StartDate": "2024-02-29"},
                children=[line("create", data)])  # fmt: skip
     assert (await only(crm, item)).result == "created"
@@ -317,11 +327,13 @@ async def test_lines_are_changed_added_and_removed(stocked):
     ]  # fmt: skip
     crm.clock.advance(1)
     outcome = await only(crm, change(orders, found.key, {"Comment": "changed"}, found.version, children=changes))
-    assert outcome.result == "updated" and set(outcome.children) == {added.id}
+    assert outcome.result == "updated"
+    assert set(outcome.children) == {added.id}
     after = await record(crm, orders, item.own_key)
     assert after.data["Comment"] == "changed"
     totals = {row.key: row.data["TotalAmount"] for row in after.children["lines"]}
-    assert totals == {one.key: Decimal("70.00"), three.key: Decimal("30.00"), outcome.children[added.id]: Decimal("20.00")}
+    fourth = outcome.children[added.id]
+    assert totals == {one.key: Decimal("70.00"), three.key: Decimal("30.00"), fourth: Decimal("20.00")}
     assert after.data["Amount"] == Decimal("120.00")
     stored = crm.sim.site.db.row("OrderProduct", one.key)
     assert stored["PrimaryTotalAmount"] == 7572  # 70.00 / 0.9245, which the server leaves to the page
@@ -339,7 +351,8 @@ async def test_a_line_somebody_changed_makes_the_document_a_conflict(stocked):
     crm.sim.as_user().edit("OrderProduct", key, {"Notes": "by hand"})
     row = found.children["lines"][0]
     outcome = await only(crm, change(
-        orders, found.key, {"Comment": "ours"}, found.version, children=[line("update", {"Quantity": 2}, key, row.version)]
+        orders, found.key, {"Comment": "ours"}, found.version,
+        children=[line("update", {"Quantity": 2}, key, row.version)],
     ))  # fmt: skip
     assert outcome.result == "conflict"
     assert crm.sim.site.db.row("Order", item.own_key)["Comment"] == ""
@@ -352,11 +365,14 @@ async def test_a_document_interrupted_between_header_and_lines_is_finished(stock
     item = new(orders, order_data(account), children=lines)
     crm.sim.faults.add(Fault("lost_answer", method="POST", path="batch", after=1))
     outcome = await only(crm, item)
-    assert outcome.result == "partial" and outcome.key == item.own_key
+    assert outcome.result == "partial"
+    assert outcome.key == item.own_key
     again = await only(crm, item)
-    assert again.result == "created" and set(again.children) == {one.id for one in lines}
+    assert again.result == "created"
+    assert set(again.children) == {one.id for one in lines}
     found = await record(crm, orders, item.own_key)
-    assert len(found.children["lines"]) == 2 and found.data["Amount"] == Decimal("30.00")
+    assert len(found.children["lines"]) == 2
+    assert found.data["Amount"] == Decimal("30.00")
 
 
 async def test_a_refused_line_leaves_a_partial_document(stocked):
@@ -365,8 +381,11 @@ async def test_a_refused_line_leaves_a_partial_document(stocked):
     good = line("create", {"ProductId": product, "Quantity": Decimal(1), "Price": Decimal("10")})
     bad = line("create", {"ProductId": str(uuid.uuid4()), "Quantity": Decimal(1), "Price": Decimal("10")})
     outcome = await only(crm, new(orders, order_data(account), children=[bad, good]))
-    assert outcome.result == "partial" and good.id in outcome.children and bad.id not in outcome.children
-    assert outcome.error.fault == "record" and "OrderProduct create" in outcome.error.message
+    assert outcome.result == "partial"
+    assert good.id in outcome.children
+    assert bad.id not in outcome.children
+    assert outcome.error.fault == "record"
+    assert "OrderProduct create" in outcome.error.message
 
 
 async def test_builds_that_compute_totals_themselves_are_read_back(open_crm):
@@ -376,7 +395,8 @@ async def test_builds_that_compute_totals_themselves_are_read_back(open_crm):
     child = line("create", {"Name": "x", "Quantity": Decimal(2), "Price": Decimal("10"), "TotalAmount": Decimal("999")})
     item = new(orders, order_data(account), children=[child])
     outcome = await only(crm, item)
-    assert outcome.result == "created" and outcome.record is None
+    assert outcome.result == "created"
+    assert outcome.record is None
     found = await record(crm, orders, item.own_key)
     assert found.data["Amount"] == Decimal("20.00")
 
@@ -399,7 +419,8 @@ async def test_what_was_paid_reaches_the_invoice_and_its_order(stocked):
     assert (stored["PaymentAmount"], stored["PrimaryPaymentAmount"]) == (4000, 4327)
     assert crm.sim.site.db.row("Order", order.own_key)["PaymentAmount"] == 4000
     canonical = invoices.read([await record(crm, invoices, item.own_key)], await crm.tables(invoices))[0].canonical
-    assert canonical.fields["status"] == "partially_paid" and canonical.fields["paid_amount"] == Decimal("40.00")
+    assert canonical.fields["status"] == "partially_paid"
+    assert canonical.fields["paid_amount"] == Decimal("40.00")
 
 
 async def test_a_payment_is_a_record_of_the_package(stocked):
@@ -412,6 +433,7 @@ async def test_a_payment_is_a_record_of_the_package(stocked):
     assert (await only(crm, item)).result == "created"
     canonical = payments.read([await record(crm, payments, item.own_key)], await crm.tables(payments))[0].canonical
     assert canonical.fields["amount"] == Decimal("1234567890123.45")
-    assert canonical.fields["status"] == "posted" and canonical.fields["currency"] == "EUR"
+    assert canonical.fields["status"] == "posted"
+    assert canonical.fields["currency"] == "EUR"
     assert canonical.fields["date"].isoformat() == "2024-03-31"
     assert crm.sim.site.db.row("UsrPayment", item.own_key)["UsrCurrencyRate"] == 92_450_000

@@ -34,6 +34,8 @@ class Rules:
     owner: Literal["left", "right"] = "left"
     deletes: Deletes = "ask"
     to_left: bool = True
+    whole: bool = True
+    """False: it has lines of its own, whose edits count as edits of it and are not seen here."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def settled(state: State, rules: Rules) -> set[State]:
     """What a look leads to when nothing goes wrong: all writes are done."""
     lonely = _lonely(state, rules)
     if lonely is not None:
-        return lonely - {state} or {state}
+        return lonely if not rules.whole and state.base is not None else lonely - {state} or {state}
     return {_agreed(state, step.to_left, step.to_right) for step in steps(state, rules)}
 
 
@@ -179,7 +181,7 @@ def asked(state: State, rules: Rules) -> frozenset[str]:
         there = state.left if state.left is not None else state.right
         assert there is not None
         changed = any(b is not UNKNOWN and v != b for v, b in zip(there, state.base, strict=True))
-        if rules.deletes == "ask" or (rules.deletes == "delete" and changed):
+        if rules.deletes == "ask" or (rules.deletes == "delete" and (changed or not rules.whole)):
             return frozenset({"delete"})
     return frozenset()
 

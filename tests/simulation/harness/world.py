@@ -125,7 +125,7 @@ class World:
             winners[FIELDS[kind].index("limit")] = self.field_owner
         return Rules(
             FIELDS[kind], tuple(winners), self._first_of(kind), self._owner_of(kind),
-            self.deletes, self.both or kind != "order",
+            self.deletes, self.both or kind != "order", kind != "order",
         )  # type: ignore[arg-type]  # fmt: skip
 
     def _config(self) -> str:

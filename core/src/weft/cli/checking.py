@@ -46,11 +46,13 @@ class Checked:
     passed: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def error(self, area: Area, error: Exception, about: str = "") -> None:
+    def error(self, area: Area, error: Exception, about: str = "", where: str = "") -> None:
         """An exception as one finding a line of a configuration error, one otherwise."""
         code = error.exit_code if isinstance(error, WeftError) else 2
         lines = error.problems if isinstance(error, InvalidConfig) else (str(error),)
-        self.findings += [Finding("error", area, line, about, code=code or 2) for line in lines]
+        for line in lines:
+            told = "" if line.startswith(f"{about}: ") else about  # systems' errors begin with the connection
+            self.findings.append(Finding("error", area, line, told, where, code=code or 2))
 
     @property
     def exit_code(self) -> int:
@@ -108,8 +110,7 @@ def _settings(runtime: Runtime, connection: str, out: Checked) -> bool:
     try:
         runtime.kind(connection)
     except WeftError as error:
-        where = runtime.config.where("connections", connection, "kind", value=True)
-        out.findings.append(Finding("error", "plugin", str(error), connection, where))
+        out.error("plugin", error)
         return False
     try:
         settings = runtime.settings(connection)
@@ -130,12 +131,13 @@ async def _connect(runtime: Runtime, connection: str, out: Checked) -> bool:
             context = runtime.context(connection)
             companies = await runtime.plugins.call(kind, "weft_companies", ctx=context, session=session)
     except WeftError as error:
-        out.error("connection", error, connection)
+        out.error("connection", error, connection, runtime.config.where("connections", connection))
         return False
     except Exception as error:
         # A defect in a connector is told like anything else: the other connections are still checked.
         runtime.log.debug("opening %s failed", connection, exc_info=True)
-        out.error("connection", RuntimeError(f"{type(error).__name__}: {error}"), connection)
+        told = RuntimeError(f"{type(error).__name__}: {error}")
+        out.error("connection", told, connection, runtime.config.where("connections", connection))
         return False
     seen = f"; companies: {', '.join(sorted(companies.values())[:10])}" if companies else ""
     out.passed.append(f"connection {connection}: opened{seen}")

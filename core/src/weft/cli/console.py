@@ -20,6 +20,9 @@ COLOURS = {
     "failed": "red", "error": "red", "down": "red", "broken": "red",
 }  # fmt: skip
 
+LONGEST = 500
+"""Characters of one value that people are shown; JSON is never cut."""
+
 
 def plain(value: Any) -> Any:
     """Any value as JSON knows it: amounts as exact text, times as ISO 8601, references as ``Object(key)``."""
@@ -56,7 +59,8 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     found = plain(value)
-    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters; --json shows all)"
 
 
 def clean(text: str) -> str:

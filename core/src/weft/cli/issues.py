@@ -158,6 +158,13 @@ def advice(issue: Issue) -> str:
         "waiting": f"it goes on by itself once what it waits for is linked; weft issues retry {issue.id} tries at once",
         "invisible": f"give weft's user the right to read the record, then: weft issues retry {issue.id}",
     }
+    if issue.code == "rerouted":
+        return f"change the record back, or let it move by: weft links remove {issue.link_id}"
+    if _unsearchable(issue):
+        return (
+            f"look in the system. Is the record there: weft links add {issue.flow} LEFT-KEY RIGHT-KEY. "
+            f"Is it not: weft issues retry {issue.id}"
+        )
     other = (
         f"correct the record in its system, or: weft issues edit {issue.id} FIELD=VALUE, "
         f"weft issues retry {issue.id}, weft issues skip {issue.id} --reason …"
@@ -180,16 +187,22 @@ def retry(
     entity: str | None,
     text: str | None,
 ) -> None:
-    """Try records again in the next sync: those with the IDs, or all that the options pick."""
+    """Try records again in the next sync: those with the IDs, or all that the options pick.
+
+    A create whose answer was lost and that cannot be looked up is only sent again when its ID is given:
+    look in the system first.
+    """
     picked = everything or flow or kind or entity or text
     if bool(ids) == bool(picked):
         raise click.UsageError("give issue ids, or --all, --flow, --kind, --entity or --text")
     _known(app, flow)
     with app.acting() as opened, opened.begin() as tx:
+        now = app.now()
         for id in ids:
-            is_open(get(tx, id))
+            if _unsearchable(is_open(get(tx, id))):
+                tx.issues.edit(id, {"retry": True}, now)
         chosen = list(ids) or [issue.id for issue in every(tx, flow=flow, kind=kind, entity=entity, text=text)]
-        count = tx.issues.retry(chosen, app.now())
+        count = tx.issues.retry(chosen, now)
     _told(count, "to be tried again by the next weft sync")
 
 
@@ -301,6 +314,11 @@ def decide(app: App, id: int, choice: str) -> None:
             raise ConfigError(f"issue {id} is {issue.kind}, not about a deleted record; {advice(issue)}")
         tx.issues.edit(id, {"choice": choice}, app.now())
     click.echo(f"issue {id}: {choice}; done by the next weft sync")
+
+
+def _unsearchable(issue: Issue) -> bool:
+    """A create in doubt that no key finds: a person who names the issue says that it did not happen."""
+    return issue.code == "in_doubt" and issue.choices == ["retry"]
 
 
 # -- shared ----------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -72,24 +71,12 @@ async def _with(app: App, state: State, names: list[str] | None, sweep: bool) ->
 def _as_data(report: Report) -> dict[str, Any]:
     return {
         "flow": report.flow, "state": report.state, "counts": report.counts, "error": report.error,
-        "planned": unique(report.planned), "exit_code": report.exit_code,
+        "planned": report.planned, "held": report.held, "exit_code": report.exit_code,
     }  # fmt: skip
 
 
-def unique(planned: Sequence[Planned]) -> list[Planned]:
-    """Each write once: a pair that has no link yet is reached from both of its sides, and planned from each."""
-    seen: dict[tuple[str, ...], Planned] = {}
-    created: list[Planned] = []
-    for one in planned:
-        if one.key:
-            seen.setdefault((one.side, one.connection, one.company, one.object, one.op, one.key), one)
-        else:
-            created.append(one)
-    return [*created, *seen.values()]
-
-
 def _print(report: Report, limit: int) -> None:
-    planned = unique(report.planned)
+    planned = report.planned
     counts = Counter(one.op for one in planned)
     nothing = "nothing to write" if report.state == "done" else click.style(report.state, fg="red")
     told = ", ".join(f"{n} to {name}" for name, n in sorted(counts.items())) or nothing
@@ -99,6 +86,8 @@ def _print(report: Report, limit: int) -> None:
     click.echo(click.style(report.flow, bold=True) + f": {told}{more}")
     if report.error:
         console.note(f"  {report.error}")
+    for one in report.held[: limit or None]:
+        console.note(f"  {one.kind}: {console.clean(one.label or one.key)}: {console.clean(one.reason)}")
     sides: dict[tuple[str, str, str], list[Planned]] = {}
     for one in planned:
         sides.setdefault((one.connection, one.company, one.side), []).append(one)

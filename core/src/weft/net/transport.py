@@ -12,7 +12,6 @@ httpx's own pool costs 2–4 ms CPU a request; aiohttp's costs a fraction. What 
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -23,6 +22,8 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from weft.errors import ConfigError
+from weft.net.address import is_loopback
 from weft.net.errors import InsecureUrl, MaybeSent, NotSent, place
 
 SENT = "weft.sent"  # request extension: the `Sent` of this attempt
@@ -51,18 +52,8 @@ def tls_context(ca_file: str | Path | None = None) -> ssl.SSLContext:
         try:
             context.load_verify_locations(str(ca_file))
         except (OSError, ssl.SSLError) as error:
-            raise ValueError(f"ca_file {ca_file}: cannot be read as PEM certificates ({error})") from error
+            raise ConfigError(f"ca_file {ca_file}: cannot be read as PEM certificates ({error})") from error
     return context
-
-
-def is_loopback(host: str) -> bool:
-    host = host.strip("[]").lower()
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def require_secure(url: httpx.URL, system: str = "") -> None:

@@ -6,6 +6,7 @@ Changes here need a migration in ``migrations/versions``; a test compares the tw
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -78,7 +79,7 @@ links = Table(
     Column("follow", Boolean, nullable=False),
     _time("created_at"),
     _time("updated_at"),
-    Column("epoch", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
     UniqueConstraint(
         "entity",
         "left_connection",

@@ -108,7 +108,7 @@ async def sweep_all(run: Run, pipeline: Pipeline) -> None:
     """Read both sides whole: what no timestamp shows comes to light, and what is missing is asked for."""
     sides: tuple[Side, Side] = ("left", "right")
     for turn, side in enumerate(sides):
-        run.epoch = 2 * (int(run.started.timestamp()) - 1_700_000_000) + turn
+        run.epoch = 2 * int(run.started.timestamp() * 1000) + turn
         for end in run.flow.ends():
             if end.side != side:
                 continue

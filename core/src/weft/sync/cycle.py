@@ -22,9 +22,9 @@ from weft.sync.first import first_load
 from weft.sync.flow import build
 from weft.sync.guards import GuardStop
 from weft.sync.parents import Parents
-from weft.sync.pending import leftovers, pending, reading
+from weft.sync.pending import leftovers, pending, reading, recheck
 from weft.sync.pipeline import Pipeline
-from weft.sync.run import Mode, Planned, Progress, Run
+from weft.sync.run import Held, Mode, Planned, Progress, Run
 
 if TYPE_CHECKING:
     from weft.runtime import Runtime
@@ -51,6 +51,7 @@ class Report:
     error: str = ""
     exit_code: int = 0
     planned: list[Planned] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
 
 
 async def sync(
@@ -147,17 +148,9 @@ async def run_flow(
     try:
         try:
             flow = await build(runtime, name)
-        except WeftError as error:
-            return Report(
-                name,
-                "",
-                "down" if isinstance(error, EndpointDown) else "failed",
-                {},
-                started,
-                runtime.clock.now(),
-                str(error),
-                error.exit_code,
-            )
+        except Exception as error:  # whatever is wrong with one flow, the others go on
+            state, text, code = _judged(runtime, name, error)
+            return Report(name, "", state, {}, started, runtime.clock.now(), text, code)
         run = Run(runtime, flow, mode or "changes", plan_only, progress, lock=lock)
         return await _guarded(run, mode, sweep)
     finally:
@@ -173,19 +166,24 @@ async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:
         await run.runtime.state.write(lambda tx: tx.runs.start(row))
     try:
         await _steps(run, mode, sweep)
-    except GuardStop as error:
-        state, error_text, code = "stopped", str(error), error.exit_code
-    except EndpointDown as error:
-        state, error_text, code = "down", str(error), error.exit_code
-    except WeftError as error:
-        state, error_text, code = "failed", str(error), error.exit_code
     except Exception as error:  # a defect in a connector stops its flow, not the others
-        run.runtime.log.exception("flow %s failed", run.flow.name)
-        state, error_text, code = "failed", f"{type(error).__name__}: {error}", 1
+        state, error_text, code = _judged(run.runtime, run.flow.name, error)
     if not run.plan_only:
         code = await _finish(run, state, code)
         state = "issues" if state == "done" and code else state
-    return Report(run.flow.name, run.id, state, dict(run.counts), run.started, run.now, error_text, code, run.planned)
+    return Report(
+        run.flow.name, run.id, state, dict(run.counts), run.started, run.now, error_text, code, run.planned, run.held
+    )
+
+
+def _judged(runtime: Runtime, flow: str, error: Exception) -> tuple[State, str, int]:
+    """What an error makes of a run: its state, the text for people, the exit code."""
+    if isinstance(error, GuardStop):
+        return "stopped", str(error), error.exit_code
+    if isinstance(error, WeftError):
+        return "down" if isinstance(error, EndpointDown) else "failed", str(error), error.exit_code
+    runtime.log.error("flow %s failed", flow, exc_info=error)
+    return "failed", runtime.redactor(f"{type(error).__name__}: {error}"), 1
 
 
 async def _finish(run: Run, state: State, code: int) -> int:
@@ -209,6 +207,8 @@ async def _steps(run: Run, mode: Mode | None, sweep: bool) -> None:
         elif sweep or await sweep_due(run):
             run.mode = "sweep"
             await sweep_all(run, pipeline)
+            if not run.plan_only:
+                await recheck(run)
         else:
             await changes(run, pipeline)
             await followed(run, pipeline)

@@ -50,8 +50,11 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
         )
         settlement.journal(work, "read", "invisible", side=side)
         return
-    _note_gone(link, side, settlement)
     policy = policy_of(run, work)
+    known = link.state == f"{side}_gone"
+    if known and policy in ("ignore", "deactivate"):
+        return  # told when it was noticed
+    _note_gone(link, side, settlement)
     if policy == "ignore":
         settlement.journal(work, "delete", "ignored", f"deleted on {connection}; the flow ignores deletes", side=side)
         return
@@ -304,8 +307,12 @@ async def carry_out(
         )
         if outcome.result in ("deleted", "updated", "unchanged"):
             settlement.noted["deletes"] += 1
-            settlement.dropped_links.append(work.link.id)
             settlement.solve(work, ("delete", "failed"))
+            if delivery.op == "deactivate":
+                # The record is still there: without its link it would come back as a new one.
+                _note_gone(work.link, other(side), settlement)
+            else:
+                settlement.dropped_links.append(work.link.id)
         else:
             words = outcome.error.message if outcome.error else outcome.result
             settlement.issue(
@@ -344,16 +351,32 @@ async def decided(run: Run, link: Link, choice: str, gone: Side, settlement: Set
     """Carry out what a person chose for a deleted record; returns what to look at again."""
     here = other(gone)
     work = _lone(run, link, here)
+    if choice != "unlink" and await _is_back(run, link, gone):
+        settlement.journal(None, "link", "kept", "the record is there again", left=link.left_key, right=link.right_key)
+        return Hint(*_place(link, here))
     if choice == "delete":
         await carry_out(run, here, [work], settlement, policy="delete")
         return None
-    settlement.dropped_links.append(link.id)
     settlement.journal(
         None, "link", "unlinked", f"chosen by a person: {choice}", left=link.left_key, right=link.right_key
     )
     if choice == "recreate":
+        settlement.dropped_links.append(link.id)
         return Hint(*_place(link, here))
+    # The record is left alone from now on; its link stays, so that it is not taken for a new one.
+    link.state = "broken"
+    settlement.links[link.id] = link
     return None
+
+
+async def _is_back(run: Run, link: Link, side: Side) -> bool:
+    """Is a record that was deleted there again?"""
+    end = run.flow.end(side, link.left_connection if side == "left" else link.right_connection)
+    compiled = end.mappings.get(link.left_variant if side == "left" else link.right_variant)
+    if compiled is None:
+        return False
+    _, key, company = _place(link, side)
+    return key in (await fetch(run, end, compiled, company, [key])).found
 
 
 def _place(link: Link, side: Side) -> tuple[str, str, str]:

@@ -77,7 +77,17 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -
     if work.missing != intent.side:
         # The other record is known by now: whatever the intent made has been found or is compared anew.
         return await _clear_update(run, work, intent, settlement)
-    found = await _look(run, work, intent)
+    found = await look(run, work, intent)
+    remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
+    if found.caught is not None and remaining > 0 and recall.lacks_lines(work, intent, found.caught):
+        settlement.issue(
+            work,
+            "waiting",
+            f"a create was not answered; the server may still make its lines for {remaining:.0f} s",
+            code="in_doubt",
+            retry_in=remaining,
+        )
+        return False
     if found.caught is not None:
         return _adopted(run, work, intent, found.caught, settlement)
     if found.ambiguous:
@@ -89,7 +99,6 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -
             choices=[{"key": key, "label": key} for key in found.ambiguous],
         )
         return False
-    remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
     if intent.sent_at is not None and remaining > 0:
         settlement.issue(
             work,
@@ -147,7 +156,8 @@ async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settle
     return True
 
 
-async def _look(run: Run, work: Work, intent: Intent) -> Found:
+async def look(run: Run, work: Work, intent: Intent) -> Found:
+    """Was it created? The source record need only be known as it was sent."""
     end = work.pair.end(intent.side)
     compiled = end.mappings.get(str(intent.payload.get("variant"))) or work.pair.mapping(intent.side)
     own = compiled.mapping.own_key

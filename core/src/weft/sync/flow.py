@@ -5,6 +5,7 @@ Built once per run by :func:`build`; holds no state of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -197,6 +198,17 @@ class Flow:
     def side_of(self, connection: str) -> Side:
         return "left" if connection == self.left.connection else "right"
 
+    def rule_for(self, compiled: CompiledMapping) -> Rule | None:
+        """The flow's ``when``, where a mapping reads every field the rule names.
+
+        A side that lacks one of them cannot tell; its records count as inside.
+        """
+        text = self.config.when
+        if self.when is None or text is None:
+            return None
+        named = {name for name in self.entity.fields if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)}
+        return self.when if named <= compiled.readable else None
+
     def writes(self, side: Side) -> bool:
         """May records on this side be created and changed by the flow, as its direction goes?"""
         return self.config.direction == "both" or self.config.direction.endswith(side)
@@ -229,15 +241,18 @@ async def build(runtime: Runtime, name: str) -> Flow:
     first, *others = config.between
     left = await _end(runtime, name, config, entity, "left", first)
     rights = {other: await _end(runtime, name, config, entity, "right", other) for other in others}
-    at = runtime.config.where("flows", name)
+
+    def at(key: str) -> str:
+        return runtime.config.where("flows", name, key, value=True)
+
     return Flow(
         name,
         config,
         entity,
         left,
         rights,
-        compile_rule(config.when, at=f"{at} when", fields=entity.fields) if config.when else None,
-        compile_rule(config.approve, at=f"{at} approve", fields=entity.fields) if config.approve else None,
+        compile_rule(config.when, at=at("when"), fields=entity.fields) if config.when else None,
+        compile_rule(config.approve, at=at("approve"), fields=entity.fields) if config.approve else None,
     )
 
 

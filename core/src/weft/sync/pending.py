@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from weft.records import Side
 from weft.sync import deletes
+from weft.sync.capture import Fetched, fetch
 from weft.sync.changes import BATCH, scan_place
 from weft.sync.flow import Flow
 from weft.sync.settle import Settlement
@@ -129,7 +130,51 @@ async def _retry(run: Run, pipeline: Pipeline, issues: Sequence[Issue]) -> None:
             continue
         end, mappings = found
         for compiled in mappings:
-            await pipeline.keys(end, compiled, company, [issue.key for issue in group])
+            fetched = await pipeline.keys(end, compiled, company, [issue.key for issue in group])
+            await close_gone(run, end, company, object_name, fetched)
+
+
+async def close_gone(run: Run, end: End, company: str, object_name: str, fetched: Fetched) -> None:
+    """A record that is gone needs nobody any more, unless it was linked: then its delete has an issue."""
+    if not fetched.gone:
+        return
+    gone = list(fetched.gone)
+    kinds = ("failed", "waiting", "ambiguous", "approval", "invisible", "review")
+
+    def write(tx: Tx) -> None:
+        tx.issues.close_for(
+            run.flow.name, end.side, end.connection, company, object_name, gone,
+            at=run.now, reason=f"the record is gone from {end.connection}", kinds=kinds,
+        )  # fmt: skip
+
+    await run.runtime.state.write(write)
+
+
+async def recheck(run: Run) -> None:
+    """After a sweep: issues of unlinked records that are gone by now are closed."""
+    after = 0
+    while True:
+        issues = await run.runtime.state.read(partial(_page_of_issues, run.flow.name, after))
+        if not issues:
+            return
+        after = issues[-1].id
+        groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+        for issue in issues:
+            if issue.key and issue.side and issue.link_id is None:
+                groups[issue.connection, issue.company, issue.object].append(issue.key)
+        for (connection, company, object_name), keys in groups.items():
+            found = reading(run.flow, connection, object_name)
+            if found is None:
+                continue
+            end, mappings = found
+            answers = [await fetch(run, end, compiled, company, keys) for compiled in mappings]
+            there = {key for answer in answers for key in answer.found}
+            answers[0].gone -= there
+            await close_gone(run, end, company, object_name, answers[0])
+
+
+def _page_of_issues(flow: str, after: int, tx: Tx) -> list[Issue]:
+    return tx.issues.page(flow=flow, after_id=after, limit=BATCH)
 
 
 async def _delete_decided(run: Run, pipeline: Pipeline, issue: Issue) -> None:

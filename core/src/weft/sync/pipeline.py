@@ -14,7 +14,7 @@ from weft.errors import EndpointDown
 from weft.records import Record, Side, Target
 from weft.state.cursors import Cursor
 from weft.state.links import Link
-from weft.sync import deletes, results
+from weft.sync import deletes, orphans, results
 from weft.sync.capture import Fetched, fetch, unsettled
 from weft.sync.deliver import deliver
 from weft.sync.doubt import clear_doubts
@@ -87,6 +87,9 @@ class Pipeline:
         if lost:
             links = await links_of(self.run, end, company, lost)
             await deletes.suspected(self.run, end.side, [link for many in links.values() for link in many])
+            unlinked = [key for key in fetched.gone if key not in links]
+            if unlinked and not self.run.plan_only:
+                await orphans.settle(self.run, end, compiled, company, unlinked)
         self.run.tell()
         return fetched
 
@@ -116,7 +119,10 @@ class Pipeline:
                 self._excluded(end, one, known, settlement)
             elif one.canonical is None or one.problems:
                 settlement.caught_problem(end, one)
+            elif known and all(link.state == "broken" for link in known):
+                run.counts["unlinked"] += 1  # a person said to leave it alone
             elif known:
+                known = [link for link in known if link.state != "broken"]
                 linked += [from_link(run, link, end.side, one) for link in known]
                 if end.side == "left" and self._several_targets:
                     fresh.append(one)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weft.records import Canonical, Side
     from weft.state.intents import Intent
     from weft.sync.deliver import Delivery
-    from weft.sync.work import Work
+    from weft.sync.work import Caught, Work
 
 
 def noted(delivery: Delivery) -> dict[str, Any]:
@@ -115,6 +115,21 @@ def _lines(work: Work, intent: Intent) -> None:
                 held[name] = value
                 if name in sent["source"]:
                     known[name] = sent["source"][name]
+
+
+def lacks_lines(work: Work, intent: Intent, caught: Caught) -> bool:
+    """Does a record made by an earlier create lack lines that were to be made with it?"""
+    if caught.canonical is None:
+        return False
+    left = {name: list(lines) for name, lines in caught.canonical.lines.items()}
+    for sent in intent.payload.get("lines", ()):
+        lines = left.get(sent["collection"], [])
+        line = _line(work, intent.side, sent, lines) if sent["collection"] in work.pair.collections else None
+        if line is not None:
+            lines.remove(line)
+        elif sent["op"] == "create" and sent["collection"] in work.pair.collections:
+            return True
+    return False
 
 
 def _line(work: Work, side: Side, sent: Mapping[str, Any], lines: Sequence[Canonical]) -> Canonical | None:

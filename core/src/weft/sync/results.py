@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from weft.model.values import ABSENT
-from weft.records import Hint, Outcome, Side
+from weft.records import Hint, Outcome, Record, Side
 from weft.state.links import Link
 from weft.sync.deliver import Delivery
 from weft.sync.guards import kind_of
@@ -190,22 +190,7 @@ def _remember(run: Run, work: Work, settled: bool, settlement: Settlement) -> No
     now = run.now
     link = work.link
     if link is None:
-        link = Link(
-            entity=run.flow.entity.name,
-            left_connection=run.flow.left.connection,
-            left_object=left.record.object,
-            left_key=left.record.key,
-            right_connection=work.pair.connection,
-            right_object=right.record.object,
-            right_key=right.record.key,
-            left_company=left.record.company,
-            right_company=work.target.company,
-            left_variant=work.pair.left.mapping.variant,
-            right_variant=work.pair.right.mapping.variant,
-            created_at=now,
-            updated_at=now,
-            pinned=run.flow.config.company is not None,
-        )
+        link = link_between(run, work, left.record, right.record)
         work.link = link
         settlement.new_links.append(link)
         if not run.plan_only:
@@ -222,6 +207,27 @@ def _remember(run: Run, work: Work, settled: bool, settlement: Settlement) -> No
     link.updated_at = now
     link.follow = _follow(work)
     _remember_lines(work, link, settlement)
+
+
+def link_between(run: Run, work: Work, left: Record, right: Record) -> Link:
+    """A new link of two records; bases and fingerprints are still to be filled in."""
+    now = run.now
+    return Link(
+        entity=run.flow.entity.name,
+        left_connection=run.flow.left.connection,
+        left_object=left.object,
+        left_key=left.key,
+        right_connection=work.pair.connection,
+        right_object=right.object,
+        right_key=right.key,
+        left_company=left.company,
+        right_company=work.target.company,
+        left_variant=work.pair.left.mapping.variant,
+        right_variant=work.pair.right.mapping.variant,
+        created_at=now,
+        updated_at=now,
+        pinned=run.flow.config.company is not None,
+    )
 
 
 def _follow(work: Work) -> bool:
@@ -359,10 +365,18 @@ def _why(delivery: Delivery) -> str:
 def plan(run: Run, deliveries: Sequence[Delivery], settlement: Settlement) -> None:
     """Write down what would be written."""
     for delivery in deliveries:
+        # A reference row that is to be created first is no obstacle.
+        delivery.problems = [p for p in delivery.problems if p.code != "create_reference"]
         if delivery.problems:
             _not_sent(run, delivery, settlement)
             continue
         target = delivery.work.half(delivery.side).caught
+        if target is not None:
+            # A pair without a link is reached from both of its sides; its writes are planned once.
+            place = (delivery.side, delivery.end.connection, target.record.company, target.record.key, delivery.op)
+            if place in run.planned_places:
+                continue
+            run.planned_places.add(place)
         run.counts[f"would {delivery.op}"] += 1
         run.planned.append(
             Planned(

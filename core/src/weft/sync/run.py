@@ -40,6 +40,17 @@ class Planned:
     fields: dict[str, dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A record that a sync would not write: it would have an issue of this kind, for this reason."""
+
+    flow: str
+    kind: str
+    label: str
+    key: str
+    reason: str
+
+
 @dataclass
 class Run:
     """Given to every step of the cycle. ``counts`` goes by outcome; ``planned`` fills in a plan."""
@@ -52,6 +63,9 @@ class Run:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counter[str] = field(default_factory=Counter)
     planned: list[Planned] = field(default_factory=list)
+    planned_places: set[tuple[str, str, str, str, str]] = field(default_factory=set)
+    held: list[Held] = field(default_factory=list)
+    """Records a plan holds back."""
     excluded_parents: dict[tuple[str, str], str] = field(default_factory=dict)
     """Why records that others may wait for are not part of their flow: (entity, key) -> reason."""
     lock: FlowLock | None = None
@@ -115,13 +129,13 @@ class Run:
         )
         if prints is None:
             prints = [compiled.fingerprint(record) for record in records]
+        rule = self.flow.rule_for(compiled)
         caught = []
         for record, print_, result in zip(records, prints, mapped, strict=True):
             canonical = result.canonical
             excluded = result.excluded
-            left = end.side == "left"  # the right side need not know the fields of the rule
-            if canonical is not None and excluded is None and self.flow.when is not None and left:
-                excluded = None if self.flow.when(canonical) else f"outside the flow: {self.flow.config.when}"
+            if canonical is not None and excluded is None and rule is not None and not rule(canonical):
+                excluded = f"outside the flow: {self.flow.config.when}"
             caught.append(Caught(record, print_, canonical, list(result.problems), excluded))
         return caught
 

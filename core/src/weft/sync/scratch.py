@@ -28,6 +28,7 @@ CREATE TABLE found (
   side TEXT, connection TEXT, company TEXT, variant TEXT, rule TEXT, value TEXT, staged INTEGER
 );
 CREATE INDEX found_value ON found (side, rule, value);
+CREATE INDEX found_staged ON found (staged);
 """
 _SEPARATOR = "\x1f"
 
@@ -49,6 +50,7 @@ class Scratch:
         self._db = sqlite3.connect(
             Path(self._folder.name) / "scratch.db", isolation_level=None, check_same_thread=False
         )
+        self._last = 0
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
         return self
 
@@ -65,27 +67,36 @@ class Scratch:
         values: Sequence[Sequence[tuple[tuple[str, ...], tuple[str, ...]]]] = (),
     ) -> None:
         """Stage records; ``values`` are (rule, match value) pairs of each. A repeat replaces the first."""
-        self._db.execute("BEGIN")
-        for index, one in enumerate(caught):
-            row = (*place, one.record.key)
-            self._db.execute(
-                "DELETE FROM found WHERE staged IN (SELECT id FROM staged WHERE side=? AND connection=? AND "
-                "company=? AND variant=? AND key=?)",
-                row,
-            )
-            cursor = self._db.execute(
-                "INSERT OR REPLACE INTO staged (side, connection, company, variant, key, body) VALUES (?,?,?,?,?,?)",
-                (*row, _write(one)),
-            )
+        newest = {one.record.key: index for index, one in enumerate(caught)}  # a page may repeat a key itself
+        known = self._ids(place, list(newest))
+        db = self._db
+        db.execute("BEGIN")
+        if known:
+            ids = json.dumps(list(known.values()))
+            db.execute("DELETE FROM found WHERE staged IN (SELECT value FROM json_each(?))", (ids,))
+            db.execute("DELETE FROM staged WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+        following = self._last + 1
+        rows = []
+        matches = []
+        for id_, (key, index) in enumerate(newest.items(), following):
+            rows.append((id_, *place, key, _write(caught[index])))
             if values:
-                self._db.executemany(
-                    "INSERT INTO found VALUES (?,?,?,?,?,?,?)",
-                    [
-                        (*place, _SEPARATOR.join(rule), _SEPARATOR.join(value), cursor.lastrowid)
-                        for rule, value in values[index]
-                    ],
-                )
-        self._db.execute("COMMIT")
+                for rule, value in values[index]:
+                    matches.append((*place, _SEPARATOR.join(rule), _SEPARATOR.join(value), id_))
+        db.executemany("INSERT INTO staged VALUES (?,?,?,?,?,?,?)", rows)
+        db.executemany("INSERT INTO found VALUES (?,?,?,?,?,?,?)", matches)
+        db.execute("COMMIT")
+        self._last += len(rows)
+
+    def _ids(self, place: Place, keys: list[str]) -> dict[str, int]:
+        """Row ids of the keys that are staged already."""
+        return dict(
+            self._db.execute(
+                "SELECT key, id FROM staged WHERE side=? AND connection=? AND company=? AND variant=? "
+                "AND key IN (SELECT value FROM json_each(?))",
+                (*place, json.dumps(keys)),
+            ).fetchall()
+        )
 
     def pages(self, place: Place, size: int) -> Iterator[list[Caught]]:
         """Staged records of one place, in the order they came."""

@@ -22,6 +22,7 @@ from weft.state.links import ChildLink, Link
 from weft.sync.decide import Unlinked
 from weft.sync.deliver import Delivery
 from weft.sync.flips import Flips
+from weft.sync.run import Held
 from weft.sync.work import Caught, Work, label, other
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from weft.sync.identify import Candidates
     from weft.sync.run import Run
 
-SOLVED = ("failed", "waiting", "ambiguous", "approval", "invisible", "config")
+SOLVED = ("failed", "waiting", "ambiguous", "approval", "invisible", "config", "delete")
 """Kinds of issue that a record's success closes."""
 
 
@@ -58,6 +59,8 @@ class Settlement:
     used: list[str] = field(default_factory=list)
     reset: list[str] = field(default_factory=list)
     flips: Flips = field(default_factory=Flips)
+    forgotten: list[tuple[str, str]] = field(default_factory=list)
+    """(connection, source key) of updates that need not be settled any more."""
     forget_hints: list[Any] = field(default_factory=list)
 
     # -- outcomes ----------------------------------------------------------------------------------
@@ -157,6 +160,8 @@ class Settlement:
         work.stop = reason
 
     def put_issue(self, issue: Issue) -> None:
+        if self.run.plan_only:
+            self.run.held.append(Held(issue.flow, issue.kind, issue.label, issue.key, issue.reason))
         self.issues[issue.kind, issue.side, issue.connection, issue.company, issue.object, issue.key] = issue
 
     def solve(self, work: Work, kinds: tuple[str, ...] = SOLVED) -> None:
@@ -169,6 +174,15 @@ class Settlement:
                 self.solved.append(
                     (side, work.pair.connection_of(side), record.company, record.object, record.key, kinds)
                 )
+
+    def let_go(self, link: Link, *more: str) -> None:
+        """One of a pair is gone: whatever else was open about the two has lost its purpose."""
+        kinds = ("failed", "waiting", "ambiguous", "approval", "invisible", "conflict", "review", *more)
+        self.solved += [
+            ("left", link.left_connection, link.left_company, link.left_object, link.left_key, kinds),
+            ("right", link.right_connection, link.right_company, link.right_object, link.right_key, kinds),
+        ]
+        self.forgotten += [(link.right_connection, link.left_key), (link.left_connection, link.right_key)]
 
     # -- what stops a record -----------------------------------------------------------------------
 
@@ -243,6 +257,10 @@ class Settlement:
     def waiting(self, work: Work, waiting: Sequence[tuple[str, Side, Unlinked]]) -> None:
         name, _, target = waiting[0]
         reason = f"waiting for {target.entity} {target.object}({target.key}), which {name} refers to"
+        if not any(
+            config.enabled and config.entity == target.entity for config in self.run.runtime.config.flows.values()
+        ):
+            reason += f"; no flow of the configuration keeps {target.entity} in agreement"
         why = self.run.excluded_parents.get((target.entity, target.key))
         if why:
             reason += f"; it is excluded: {why}"
@@ -355,6 +373,9 @@ class Settlement:
         tx.links.delete_children(self.dropped_children)
         tx.aliases.put_many(self.aliases)
         tx.intents.close_many(self.intents)
+        for connection, key in self.forgotten:
+            intents = tx.intents.unsettled_for(flow.name, connection, [key]).get(key, [])
+            tx.intents.close_many([(one.id, "abandoned", None) for one in intents if one.op == "update"])
         for intent_id, seconds in self.doubts:
             tx.intents.mark_in_doubt([intent_id], now + timedelta(seconds=seconds))
         guarded = {

@@ -115,6 +115,10 @@ class Work:
         for half in (self.half(self.origin), self.left, self.right):
             if half.canonical is not None:
                 return label(half.canonical, self.pair.flow.entity.label)
+        for half in (self.left, self.right):
+            if half.base.fields:
+                # The record cannot be read any more; what it was called is still known.
+                return label(Canonical("", "", "", half.base.fields), self.pair.flow.entity.label)
         return ""
 
 

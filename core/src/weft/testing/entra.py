@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import jwt
 from aiohttp import web
+
 from weft.testing.entra_assertion import Certificate, check_assertion
 from weft.testing.entra_errors import EntraError
 from weft.testing.odata.parts import SubResponse

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+
 from weft.testing.entra_errors import EntraError
 
 _SKEW = 300

@@ -27,8 +27,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     if pyfuncitem.config.pluginmanager.hasplugin("asyncio"):
         return None
-    if not inspect.iscoroutinefunction(pyfuncitem.function):
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
         return None
-    wanted = inspect.signature(pyfuncitem.function).parameters
-    asyncio.run(pyfuncitem.function(**{name: pyfuncitem.funcargs[name] for name in wanted}))
+    asyncio.run(test(**{name: pyfuncitem.funcargs[name] for name in inspect.signature(test).parameters}))
     return True

@@ -47,7 +47,10 @@ def is_stale(error: ODataError) -> bool:
 
 
 def is_outage(error: ODataError) -> bool:
-    """The service cannot serve now; nothing is said about the record."""
+    """The service cannot serve now; nothing is said about the record. It answers errors as JSON: a page of
+    HTML is of a proxy or gateway in front of it."""
+    if error.response is not None and error.response.is_html:
+        return True
     return error.status in _BUSY or error.code == "Internal_TenantUnavailable"
 
 

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from weft.errors import ConfigError
+from weft.errors import ConfigError, EndpointDown
 from weft.net.auth import Auth, Basic
 from weft.net.entra import Certificate, ClientCredentials
 from weft.net.odata.client import ODataClient
 from weft.net.odata.literals import guid, resource
-from weft.net.odata.metadata import EntityType, Metadata, Property, parse
+from weft.net.odata.metadata import EntityType, Metadata, MetadataError, Property, parse
 from weft.net.odata.query import Query
 from weft.net.retry import Retry
 from weft.net.session import HttpSession
@@ -68,7 +68,11 @@ class BcSession:
             if self._metadata is None:
                 with reading():
                     document = await self.client.metadata()
-                self._metadata = await asyncio.to_thread(parse, document)
+                try:
+                    self._metadata = await asyncio.to_thread(parse, document)
+                except MetadataError as error:  # cut short on the way
+                    told = f"{self.http.system}: GET {self.client.root}/$metadata gave no usable document: {error}"
+                    raise EndpointDown(told) from error
             return self._metadata
 
     async def type_of(self, object: str) -> EntityType:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from weft.net.address import checked
 from weft.net.secrets import Secret
 
 ONLINE = "https://api.businesscentral.dynamics.com"
@@ -101,9 +102,7 @@ class BcSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _no_slash(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://")):
-            raise ValueError("must begin with https://")
-        return value.rstrip("/")
+        return checked(value, "https://server:7048")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -12,7 +12,7 @@ from weft.net.odata.client import Row
 from weft.net.odata.query import Query
 from weft.records import Error
 from weft_creatio.children import children, lists
-from weft_creatio.lines import needs_line
+from weft_creatio.lines import is_paid, needs_line
 from weft_creatio.paging import grouped
 from weft_creatio.preparing import Job, Line
 from weft_creatio.selection import ChildPlan, where_term
@@ -34,15 +34,20 @@ async def held(session: CreatioSession, object: str, ids: Iterable[str], select:
 async def check(session: CreatioSession, jobs: Iterable[Job]) -> dict[str, Row]:
     """Compare the version of every row to be changed; stale jobs get the outcome ``conflict``.
 
-    Returns the lines to be updated as they are, by Id, where amounts depend on them.
+    Returns rows as they are, by Id, where amounts depend on them: of lines, and of documents that are paid.
     """
     open_jobs = [job for job in jobs if job.outcome is None]
+    found: dict[str, Row] = {}
     by_object: dict[str, list[Job]] = {}
     for job in open_jobs:
         by_object.setdefault(job.object, []).append(job)
     for object, group in by_object.items():
         versions = {job.item.mapping.version for job in group if job.item.mapping.version}
-        rows = await held(session, object, [job.key for job in group], sorted(v for v in versions if v))
+        select = sorted(version for version in versions if version)
+        if any(is_paid(job.data, job.type) for job in group):
+            select += ["CurrencyId", "CurrencyRate"]
+        rows = await held(session, object, [job.key for job in group], select)
+        found.update(rows)
         for job in group:
             _compare(job, rows.get(job.key), job.item.version, job.item.mapping.version, job.object)
     lines: dict[str, list[tuple[Job, Line]]] = {}
@@ -50,7 +55,6 @@ async def check(session: CreatioSession, jobs: Iterable[Job]) -> dict[str, Row]:
         for line in job.lines:
             if job.outcome is None and line.op != "create":
                 lines.setdefault(line.object, []).append((job, line))
-    found: dict[str, Row] = {}
     for object, pairs in lines.items():
         type_ = pairs[0][1].type
         select = ["ModifiedOn"]

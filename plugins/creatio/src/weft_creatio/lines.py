@@ -69,7 +69,8 @@ def complete(
             data[f"{one}{name}"] = value
         return value
 
-    amount = held("Amount") if given("Amount") else put("Amount", cents(_EXACT.multiply(held("Price"), held("Quantity"))))
+    bought = cents(_EXACT.multiply(held("Price"), held("Quantity")))
+    amount = held("Amount") if given("Amount") else put("Amount", bought)
     moved = given("Price") or given("Quantity") or given("Amount")
     if f"{one}DiscountAmount" in type_.properties:
         if not given("DiscountAmount") and (moved or given("DiscountPercent")):
@@ -104,6 +105,20 @@ def _base_amounts(data: dict[str, Any], before: Mapping[str, Any], type_: Entity
     for name in _PRICED:
         if name in data and f"Primary{name}" in type_.properties and data[name] is not None:
             data[f"Primary{name}"] = cents(_EXACT.divide(_EXACT.multiply(Decimal(number(data[name])), division), rate))
+
+
+def is_paid(data: Mapping[str, Any], type_: EntityType) -> bool:
+    """Does a document get a paid amount, whose base amount the server leaves to the page?"""
+    return data.get("PaymentAmount") is not None and "PrimaryPaymentAmount" in type_.properties
+
+
+async def with_paid_base(money: Money, data: dict[str, Any], before: Mapping[str, Any], type_: EntityType) -> None:
+    """The base amount of what was paid; a change of it is also what updates an order and its instalments."""
+    if is_paid(data, type_):
+        division = await money.division(data.get("CurrencyId") or before.get("CurrencyId"))
+        rate = Decimal(number(data.get("CurrencyRate", before.get("CurrencyRate")) or 1))
+        paid = _EXACT.multiply(Decimal(number(data["PaymentAmount"])), division)
+        data["PrimaryPaymentAmount"] = cents(_EXACT.divide(paid, rate))
 
 
 # -- tables -----------------------------------------------------------------------------------------
@@ -170,6 +185,6 @@ async def with_rate(money: Money, data: dict[str, Any], type_: EntityType, prefi
             continue
         days = (data.get(f"{one}{name}") for name in ("Date", "StartDate"))
         day = next((found.date() for text in days if (found := stamp(text)) is not None), today)
-        found = await money.rate(str(currency), day)
-        if found:
-            data[rate] = found
+        in_force = await money.rate(str(currency), day)
+        if in_force:
+            data[rate] = in_force

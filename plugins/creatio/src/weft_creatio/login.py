@@ -18,6 +18,7 @@ from weft.net.response import Response
 from weft.net.secrets import Redactor, Secret
 from weft.net.session import HttpSession
 
+
 class FormsLogin(Auth):
     """`login_url`: ``{site}/ServiceModel/AuthService.svc/Login``, never under /0."""
 

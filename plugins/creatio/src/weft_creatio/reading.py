@@ -9,10 +9,10 @@ from weft.errors import EndpointDown
 from weft.net.odata.batch import Result
 from weft.net.odata.client import Row
 from weft.net.odata.literals import guid
-from weft.net.odata.query import Query, Term, and_, eq, ge, gt, le, lt, ne, or_, startswith
+from weft.net.odata.query import Term, and_, eq, ge, gt, le, lt, ne, or_, startswith
 from weft.records import Condition, Page, Record
 from weft.records import Query as Read
-from weft_creatio.changes import Cursor, watermark, watched
+from weft_creatio.changes import Cursor, watched, watermark
 from weft_creatio.children import attach, author, clean, lists
 from weft_creatio.failures import is_denied, is_missing, reading
 from weft_creatio.outbox import Outbox

@@ -6,16 +6,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
-from weft.errors import ConfigError
+from weft.errors import ConfigError, EndpointDown
 from weft.net.auth import Auth, OAuthClientCredentials
 from weft.net.errors import NetError
 from weft.net.limiter import Lane
 from weft.net.odata.batch import Item, Result, send_batch
 from weft.net.odata.client import ODataClient, Row
 from weft.net.odata.errors import ODataError
-from weft.net.odata.metadata import EntityType, Metadata, parse
+from weft.net.odata.metadata import EntityType, Metadata, MetadataError, parse
 from weft.net.odata.query import Query, eq
 from weft.net.retry import Retry
 from weft.net.session import HttpSession
@@ -61,7 +61,11 @@ class CreatioSession:
             if self._metadata is None:
                 with reading():
                     document = await self.client.metadata()
-                self._metadata = await asyncio.to_thread(parse, document)
+                try:
+                    self._metadata = await asyncio.to_thread(parse, document)
+                except MetadataError as error:  # cut short on the way, or something else in its place
+                    told = f"{self.http.system}: GET {self.client.root}/$metadata gave no usable document: {error}"
+                    raise EndpointDown(told) from error
             return self._metadata
 
     async def type_of(self, object: str, at: str = "") -> EntityType:
@@ -102,7 +106,7 @@ class CreatioSession:
         """
         if len(items) == 1:
             return [await self._single(items[0], lane)]
-        form = "multipart" if self.settings.batch == "multipart" else "json"
+        form: Literal["json", "multipart"] = "multipart" if self.settings.batch == "multipart" else "json"
         prefer = PREFER if self.settings.continue_on_error else None
         results = await send_batch(self.client, items, form=form, prefer=prefer, lane=lane)
         if all(item.method == "GET" for item in items):
@@ -166,7 +170,8 @@ def authenticate(settings: CreatioSettings) -> Auth:
     auth = settings.auth
     if auth.username is not None and auth.password is not None:
         return FormsLogin(f"{settings.url}/ServiceModel/AuthService.svc/Login", auth.username, auth.password)
-    assert auth.client_id is not None and auth.client_secret is not None  # by the model's validator
+    assert auth.client_id is not None
+    assert auth.client_secret is not None
     return OAuthClientCredentials(settings.token_url, auth.client_id, auth.client_secret)
 
 

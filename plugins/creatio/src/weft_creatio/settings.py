@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from weft.net.address import checked
 from weft.net.secrets import Secret
 
 _PREFIX = re.compile(r"(?:[A-Z][A-Za-z0-9]*)?\Z")
@@ -107,14 +108,13 @@ class CreatioSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("https", "http") or not parts.hostname:
-            raise ValueError("must be an address such as https://acme.creatio.com")
+        address = checked(value, "https://acme.creatio.com")
+        parts = urlsplit(address)
         if parts.path.rstrip("/").endswith("/0"):
             raise ValueError("leave the /0 out: it follows from `runtime`")
         if parts.query or parts.fragment:
             raise ValueError("must not have a query or fragment")
-        return value.rstrip("/")
+        return address
 
     @field_validator("prefix")
     @classmethod

@@ -115,7 +115,7 @@ def asked(value: Any, property: Property | None) -> Value:
             return number(value)
         if kind == "Edm.String":
             text = str(value)
-            if any(ord(c) < 32 and c not in "\t\n\r" or "\ud800" <= c <= "\udfff" for c in text):
+            if any((ord(c) < 32 and c not in "\t\n\r") or "\ud800" <= c <= "\udfff" for c in text):
                 raise Unaskable(f"{text!r} cannot be in a filter")
             return text
     except ValueError as error:

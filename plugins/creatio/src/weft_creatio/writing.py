@@ -14,10 +14,10 @@ from weft.errors import AuthError, ConfigError, EndpointDown
 from weft.net.errors import AuthError as NetAuthError
 from weft.net.odata.batch import Item as Request
 from weft.net.odata.literals import guid
-from weft.records import Context, Error, Intents, Item, Outcome
+from weft.records import Context, Error, Intents, Item, Outcome, Result
 from weft_creatio import guard
 from weft_creatio.failures import fault_of, is_duplicate, is_missing, lost, stopped, told
-from weft_creatio.lines import Money, complete, needs_line, with_rate
+from weft_creatio.lines import Money, complete, needs_line, with_paid_base, with_rate
 from weft_creatio.preparing import Job, Line, Unfit, prepare, today
 from weft_creatio.sending import Reply, Sender
 from weft_creatio.session import CreatioSession
@@ -65,7 +65,7 @@ class Writer:
         await self._delete(deletes)
         for job in jobs:
             if job.outcome is None:
-                result = "created" if job.item.op == "create" else "updated"
+                result: Result = "created" if job.item.op == "create" else "updated"
                 job.outcome = Outcome(job.item.id, result, key=job.key, children=dict(job.children))
 
     # -- create ------------------------------------------------------------------------------------
@@ -82,6 +82,7 @@ class Writer:
                     line.data[job.item.mapping.lines[_collection(line)].parent] = job.key
         for job in due:
             await with_rate(self.money, job.data, job.type, self.session.settings.prefix, today(self.ctx.clock))
+            await with_paid_base(self.money, job.data, {}, job.type)
         requests = [self._request("POST", job.object, None, {"Id": job.key, **job.data}) for job in due]
         await self._settle_creates(due, await self.sender.send(requests))
         for job in due:
@@ -137,6 +138,8 @@ class Writer:
                 job.fail("retry", Error("endpoint", str(error), retry_after=error.retry_after))
             return
         due = [job for job in jobs if job.outcome is None and job.data]
+        for job in due:
+            await with_paid_base(self.money, job.data, before.get(job.key, {}), job.type)
         requests = [self._request("PATCH", job.object, job.key, job.data) for job in due]
         for job, reply in zip(due, await self.sender.send(requests), strict=True):
             if reply.state == "done":

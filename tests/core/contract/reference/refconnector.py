@@ -38,6 +38,7 @@ from weft.records import (
     Record,
     Reply,
     Request,
+    Result,
     Subscription,
 )
 
@@ -57,7 +58,9 @@ BOOKINGS = {
     "entity": "booking", "object": "bookings", "key": ["id"], "company": "company", "changed": "changed",
     "changed_by": "changed_by", "own_key": {"field": "id", "form": "guid", "length": 36},
     "fields": {"title": "title", "day": "day"},
-    "lines": {"lines": {"object": "lines", "parent": "booking_id", "key": "id", "fields": {"text": "text", "price": "price"}}},
+    "lines": {
+        "lines": {"object": "lines", "parent": "booking_id", "key": "id", "fields": {"text": "text", "price": "price"}}
+    },
 }  # fmt: skip
 
 MEMBER = EntityType(
@@ -350,17 +353,19 @@ class ReferenceConnector:
             if item.op == "delete":
                 return Outcome(item.id, "deleted", key=item.key)
             record = self.record(Query("keys", item.mapping), body)
-            result = "created" if item.op == "create" else "updated"
-            return Outcome(item.id, result, key=record.key, version=record.version, record=self.returned(item, record))  # type: ignore[arg-type]
+            shown = self.returned(item, record)
+            result: Result = "created" if item.op == "create" else "updated"
+            return Outcome(item.id, result, key=record.key, version=record.version, record=shown)
         said = body.get("error", {})
         if status >= 500:
             error = Error("endpoint", self.words(said), code=said.get("code", ""), status=status)
-            return Outcome(item.id, self.failed(item), key=item.key, error=error)  # type: ignore[arg-type]
+            return Outcome(item.id, self.failed(item), key=item.key, error=error)
         if status in (404, 412) and item.op != "create":
             return Outcome(item.id, "conflict", key=item.key, error=Error("record", self.words(said), status=status))
-        return Outcome(item.id, "rejected", error=Error("record", self.words(said), said.get("code", ""), status=status))
+        error = Error("record", self.words(said), said.get("code", ""), status=status)
+        return Outcome(item.id, "rejected", error=error)
 
-    def failed(self, item: Item) -> str:
+    def failed(self, item: Item) -> Result:
         """A system that answers 500 may have carried it out all the same."""
         return "in_doubt" if item.op == "create" else "retry"
 

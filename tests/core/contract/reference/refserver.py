@@ -98,7 +98,8 @@ class BookingServer(Simulator):
     async def token(self, request: web.Request) -> web.Response:
         form = await request.post()
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
-            return web.json_response({"error": "invalid_client", "error_description": "The client is not known."}, status=401)
+            refusal = {"error": "invalid_client", "error_description": "The client is not known."}
+            return web.json_response(refusal, status=401)
         token = secrets.token_hex(16)
         self.issued.append(token)
         self.valid.add(token)
@@ -148,7 +149,10 @@ class BookingServer(Simulator):
     def _get(self, steps: list[str], query: dict[str, Any]) -> Any:
         if steps == ["meta"]:
             shown = {name: {**STAMPED, **fields} for name, fields in SETS.items()}
-            return {name: {f: {"kind": k, "length": n} for f, (k, n) in fields.items()} for name, fields in shown.items()}
+            return {
+                name: {field: {"kind": kind, "length": length} for field, (kind, length) in fields.items()}
+                for name, fields in shown.items()
+            }
         if steps == ["companies"]:
             return {"north": "Adatum North", "south": "Adatum South"}
         if len(steps) != 1 or steps[0] not in SETS:
@@ -162,7 +166,8 @@ class BookingServer(Simulator):
         found = [row for row in table if row["company"] == query.get("company", "") and self._fits(row, query)]
         found.sort(key=lambda row: (row[order], row["id"]))
         skip = query.get("skip", 0)
-        return {"rows": [self.shown(steps[0], row) for row in found[skip : skip + top]], "more": len(found) > skip + top}
+        shown_rows = [self.shown(steps[0], row) for row in found[skip : skip + top]]
+        return {"rows": shown_rows, "more": len(found) > skip + top}
 
     def _lost(self, name: str, key: str) -> Any:
         if key in self.moved:
@@ -259,7 +264,7 @@ class BookingServer(Simulator):
     # -- a person's hand -----------------------------------------------------------------------------
 
     def person_creates(self, name: str, data: dict[str, Any], company: str) -> str:
-        data = {field: exact_json.loads(exact_json.dumps(value)) for field, value in data.items() if field != "external"}
+        data = exact_json.loads(exact_json.dumps(data))
         with self.rows.transaction():
             return str(self.insert(name, {**data, "company": company}, "office")["id"])
 

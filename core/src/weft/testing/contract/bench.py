@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 NAME = "system"
 """Name of the connection under test."""
 DAY = 86_400.0
-Between = Callable[[int], Awaitable[None]]
-"""Called after each page, with its number from 0."""
+Between = Callable[[int, Page], Awaitable[None]]
+"""Called after each page, with its number from 0 and the page."""
 
 
 class Bench:
@@ -243,7 +243,7 @@ class Bench:
                 self.fail(f"{query.mode} read: {wrong}")
             pages.append(page)
             if between is not None:
-                await between(len(pages) - 1)
+                await between(len(pages) - 1, page)
         return pages
 
     async def read(self, mode: Mode, between: Between | None = None, **options: Any) -> tuple[dict[str, Record], str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import orjson
+
 from weft.testing.odata.errors import ODataQueryError
 from weft.testing.odata.parts import SubRequest, SubResponse
 from weft.testing.odata.render import dumps, loads

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from sortedcontainers import SortedList  # type: ignore[import-untyped]
+
 from weft.testing.odata.values import HIGHEST, LOWEST
 
 _LAST: Callable[[tuple[Any, ...]], str] = itemgetter(-1)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+
 from weft.testing.odata.table import Row, Table
 
 

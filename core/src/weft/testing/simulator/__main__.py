@@ -14,6 +14,7 @@ import threading
 from typing import Any
 
 import orjson
+
 from weft.testing.simulator.base import Simulator
 from weft.testing.simulator.serve import serve
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import web
+
 from weft.testing.odata.batch import BatchFault
 from weft.testing.odata.parts import SubResponse
 from weft.testing.simulator.clock import SimClock

@@ -28,6 +28,7 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
+
 from weft.testing.odata.render import dumps, loads
 from weft.testing.odata.values import instant_ns, instant_wire
 from weft.testing.simulator.base import Simulator

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+
 from weft.testing.simulator.base import Simulator
 from weft.testing.simulator.faults import EVENTS
 

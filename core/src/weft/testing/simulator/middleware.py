@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+
 from weft.testing.odata.batch import LostAnswer
 from weft.testing.odata.parts import SubResponse
 from weft.testing.simulator.base import EFFECTS, LoggedRequest, Simulator

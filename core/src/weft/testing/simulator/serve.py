@@ -16,6 +16,7 @@ from typing import IO, Any, TypeVar
 
 import orjson
 from aiohttp import web
+
 from weft.testing.simulator.base import Simulator
 from weft.testing.simulator.control import control_routes
 from weft.testing.simulator.control_client import ControlClient

@@ -210,7 +210,7 @@ def upgrade() -> None:
         sa.Column("follow", sa.Boolean(), nullable=False),
         sa.Column("created_at", Time, nullable=False),
         sa.Column("updated_at", Time, nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "state IN ('linked', 'review', 'left_gone', 'right_gone', 'broken')", name=op.f("ck_links_state")
         ),

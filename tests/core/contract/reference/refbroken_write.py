@@ -1,301 +1,37 @@
-"""Connectors that are broken in one way each, and the check that must find it out."""
+"""Connectors that are broken in values, in writing, and when things go wrong."""
 
 from __future__ import annotations
 
 import asyncio
-import copy
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel
+from refcases import caught_by
 from refconnector import PAGE, ReferenceConnector, Session
 
-from weft import errors
+import weft
 from weft.net import errors as net
 from weft.net import json as exact_json
 from weft.net.auth import OAuthClientCredentials
-from weft.net.json import utc_text
 from weft.net.response import Response
-from weft.net.secrets import Secret
-from weft.records import Context, Hint, Intents, Item, Outcome, Page, Query, Record, Request, Subscription
-
-
-@dataclass(frozen=True)
-class Case:
-    """``caught_by``: checks of which every one must fail."""
-
-    connector: type[ReferenceConnector]
-    caught_by: tuple[str, ...]
-
-
-CASES: list[Case] = []
-
-
-def caught_by(*names: str) -> Any:
-    def mark(connector: type[ReferenceConnector]) -> type[ReferenceConnector]:
-        CASES.append(Case(connector, names))
-        return connector
-
-    return mark
-
-
-# -- saying who one is, opening -----------------------------------------------------------------------
-
-
-class LaxSettings(BaseModel):
-    url: str
-    client_id: str
-    client_secret: Secret
-    hook_secret: Secret = Secret("")
-
-
-class BareSettings(BaseModel):
-    model_config = {"extra": "forbid"}
-    url: str
-    client_id: str
-    client_secret: str
-    hook_secret: Secret = Secret("")
-
-
-@caught_by("settings_forbid_unknown_keys")
-class AcceptsAnySetting(ReferenceConnector):
-    settings = LaxSettings  # type: ignore[assignment]
-
-
-@caught_by("secrets_are_masked_in_settings")
-class SecretIsPlainText(ReferenceConnector):
-    settings = BareSettings  # type: ignore[assignment]
-
-
-@caught_by("open_proves_credentials", "open_says_endpoint_down")
-class OpensWithoutLooking(ReferenceConnector):
-    async def prove(self, ctx: Context, session: Session) -> None:
-        return None
-
-
-@caught_by("secrets_are_in_no_error")
-class SecretInAnError(ReferenceConnector):
-    async def prove(self, ctx: Context, session: Session) -> None:
-        try:
-            await super().prove(ctx, session)
-        except errors.AuthError as error:
-            raise errors.AuthError(f"{error} (tried {ctx.settings.client_secret.reveal()})") from error
-
-
-@caught_by("secrets_are_in_no_log")
-class TokenInTheLog(ReferenceConnector):
-    async def prove(self, ctx: Context, session: Session) -> None:
-        await super().prove(ctx, session)
-        request = session.http.client.build_request("GET", session.http.base_url)
-        session.http.auth.apply(request)
-        ctx.log.debug("signed in: %s", request.headers["Authorization"])
-
-
-@caught_by("mappings_fit_the_system", "describe_knows_what_is_mapped")
-class MapsAFieldThatIsNotThere(ReferenceConnector):
-    def maps(self) -> list[dict[str, Any]]:
-        maps = copy.deepcopy(super().maps())
-        maps[0]["fields"]["nickname"] = "custom.nickname"
-        return maps
-
-
-@caught_by("companies_are_separated")
-class MixesCompanies(ReferenceConnector):
-    async def rows(self, session: Session, query: Query, order: str, **options: Any) -> AsyncIterator[Any]:
-        for company in ("south", query.company):
-            other = copy.copy(query)
-            other.company = company
-            async for page, now, last in super().rows(session, other, order, **options):
-                yield page, now, last and company == query.company
-
-
-# -- reading ------------------------------------------------------------------------------------------
-
-
-@caught_by("scan_delivers_everything")
-class SkipsAPage(ReferenceConnector):
-    """Goes on behind the row after the last one."""
-
-    async def rows(self, session: Session, query: Query, order: str, **options: Any) -> AsyncIterator[Any]:
-        number = 0
-        async for page in super().rows(session, query, order, **options):
-            number += 1
-            if number != 2 or page[2]:
-                yield page
-
-
-@caught_by("scan_delivers_everything")
-class LosesTheLastPage(ReferenceConnector):
-    """Stops when a page is full and none seems to follow: the border of a page."""
-
-    async def rows(self, session: Session, query: Query, order: str, **options: Any) -> AsyncIterator[Any]:
-        async for page, now, last in super().rows(session, query, order, **options):
-            if last and len(page.records) == 1:
-                page.records.clear()
-            yield page, now, last
-
-
-@caught_by("nothing_skipped_while_scanning")
-class PagesByOffset(ReferenceConnector):
-    """Rows shift when one is deleted, and what shifted over a border is not read, nor changed."""
-
-    def onwards(self, options: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**options, "skip": options.get("skip", 0) + len(rows)}
-
-
-@caught_by("late_commit_not_missed")
-class MissesLateCommits(ReferenceConnector):
-    """Takes the newest stamp seen for the cursor, without an overlap."""
-
-    def cursor(self, started: str) -> str:
-        return exact_json.dumps({"since": started}).decode()
-
-
-@caught_by("change_appears", "nothing_skipped_while_reading_changes", "equal_times_not_skipped")
-class CursorFromTheEnd(ReferenceConnector):
-    """A cursor that lies after the read, on our side of the clock."""
-
-    def cursor(self, started: str) -> str:
-        from datetime import UTC, datetime, timedelta
-
-        return exact_json.dumps({"since": utc_text(datetime.now(UTC) + timedelta(seconds=2))}).decode()
-
-
-@caught_by("cursor_passes_no_unread_page", "failed_scan_raises")
-class CursorTooEarly(ReferenceConnector):
-    """Every page of a scan carries the cursor."""
-
-    def with_cursor(self, page: Page, started: str, last: bool) -> Page:
-        from datetime import datetime
-
-        page.cursor = exact_json.dumps({"since": utc_text(datetime.fromisoformat(started))}).decode()
-        return page
-
-
-@caught_by("cursor_outlives_the_process")
-class CursorInMemory(ReferenceConnector):
-    """The cursor names something the session remembers."""
-
-    def __init__(self) -> None:
-        self.remembered: dict[str, str] = {}
-
-    async def prove(self, ctx: Context, session: Session) -> None:
-        self.remembered.clear()
-        await super().prove(ctx, session)
-
-    def cursor(self, started: str) -> str:
-        name = f"cursor {len(self.remembered)}"
-        self.remembered[name] = super().cursor(started)
-        return name
-
-    def since(self, cursor: str) -> str | None:
-        return super().since(self.remembered.get(cursor, ""))
-
-
-@caught_by("quiet_after_a_scan", "late_commit_not_missed")
-class CursorGrows(ReferenceConnector):
-    """Remembers in the cursor all it has ever seen."""
-
-    def cursor(self, started: str) -> str:
-        return super().cursor(started) + " " * 9000
-
-
-@caught_by("unknown_cursor_is_expired")
-class TakesAnyCursor(ReferenceConnector):
-    def since(self, cursor: str) -> str | None:
-        return super().since(cursor) or "2999-01-01T00:00:00Z"
-
-
-@caught_by("equal_times_not_skipped")
-class PagesByTimeAlone(ReferenceConnector):
-    """Goes on after the last time seen, whatever else has that time."""
-
-    def onwards(self, options: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-        after = [rows[-1][options["order"]], "\U0010ffff" if options["order"] == "changed" else rows[-1]["id"]]
-        return {**options, "after": after}
-
-
-@caught_by("moved_is_not_gone")
-class MovedIsGone(ReferenceConnector):
-    def lost(self, page: Page, key: str, fate: Any) -> None:
-        super().lost(page, key, "gone" if isinstance(fate, list) else fate)
-
-
-@caught_by("hidden_is_not_gone")
-class HiddenIsGone(ReferenceConnector):
-    def lost(self, page: Page, key: str, fate: Any) -> None:
-        super().lost(page, key, "gone" if fate == "hidden" else fate)
-
-
-@caught_by("deleted_is_gone", "delete_removes_the_record")
-class NeverSaysGone(ReferenceConnector):
-    def lost(self, page: Page, key: str, fate: Any) -> None:
-        super().lost(page, key, "hidden" if fate == "gone" else fate)
-
-
-@caught_by("failed_key_read_says_nothing_of_gone")
-class FailureIsGone(ReferenceConnector):
-    """A read that fails is taken for records that are not there."""
-
-    async def by_keys(self, session: Session, query: Query, keys: Sequence[str]) -> Page:
-        try:
-            return await super().by_keys(session, query, keys)
-        except errors.EndpointDown:
-            return Page(gone=list(keys))
-
-
-@caught_by("key_reads_find")
-class FirstKeysOnly(ReferenceConnector):
-    async def by_keys(self, session: Session, query: Query, keys: Sequence[str]) -> Page:
-        return await super().by_keys(session, query, keys[:10])
-
-
-@caught_by("failed_scan_raises", "outage_is_endpoint_down", "html_in_place_of_data", "truncated_data")
-class SwallowsFailures(ReferenceConnector):
-    """A scan that fails ends as if nothing more were there."""
-
-    async def rows(self, session: Session, query: Query, order: str, **options: Any) -> AsyncIterator[Any]:
-        try:
-            async for page in super().rows(session, query, order, **options):
-                yield page
-        except errors.EndpointDown:
-            yield Page(), "2024-01-01T00:00:00Z", True
-
-
-@caught_by("outage_is_endpoint_down", "html_in_place_of_data", "failed_scan_raises")
-class RaisesItsOwnErrors(ReferenceConnector):
-    def stopped(self, error: net.NetError) -> Exception:
-        return RuntimeError(str(error))
-
-
-@caught_by("html_in_place_of_data")
-class HtmlIsAnEmptyAnswer(ReferenceConnector):
-    def parse(self, response: Response) -> Any:
-        return {"rows": [], "more": False} if response.is_html else response.json()
-
-    async def get(self, session: Session, path: str, **query: Any) -> tuple[Any, str]:
-        try:
-            return await super().get(session, path, **query)
-        except KeyError:
-            return {"rows": [], "more": False}, "2024-01-01T00:00:00Z"
-
-
-@caught_by("search_is_exact")
-class SearchStripsQuotes(ReferenceConnector):
-    def literal(self, value: Any) -> Any:
-        return value.replace("'", "''") if isinstance(value, str) else value
-
-
-@caught_by("search_joins_groups_by_or")
-class SearchAsksTheFirstGroup(ReferenceConnector):
-    async def rows(self, session: Session, query: Query, order: str, **options: Any) -> AsyncIterator[Any]:
-        if "where" in options:
-            options["where"] = options["where"][:1]
-        async for page in super().rows(session, query, order, **options):
-            yield page
-
+from weft.net.retry import Retry
+from weft.records import (
+    Context,
+    Hint,
+    Intents,
+    Item,
+    Outcome,
+    Page,
+    Query,
+    Record,
+    Reply,
+    Request,
+    Result,
+    Subscription,
+)
 
 # -- values -------------------------------------------------------------------------------------------
 
@@ -333,16 +69,12 @@ class DatesShift(ReferenceConnector):
     """Dates go through local midnight."""
 
     def value(self, value: Any) -> Any:
-        from datetime import date, datetime, timedelta
-
         return value - timedelta(days=1) if isinstance(value, date) and not isinstance(value, datetime) else value
 
 
 @caught_by("moments_keep_their_zone")
 class ZoneIsDropped(ReferenceConnector):
     def value(self, value: Any) -> Any:
-        from datetime import UTC, datetime, timedelta
-
         if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) + timedelta(hours=1)
         return value
@@ -368,7 +100,10 @@ class LeavesOutAField(ReferenceConnector):
 # -- writing ------------------------------------------------------------------------------------------
 
 
-@caught_by("lost_answer_is_not_doubled", "gateway_timeout_is_not_doubled", "unusable_answer_is_not_doubled")
+@caught_by(
+    "lost_answer_is_not_doubled", "gateway_timeout_is_not_doubled", "unusable_answer_is_not_doubled",
+    "batch_answer_is_lost",
+)  # fmt: skip
 class RepeatsLostCreates(ReferenceConnector):
     """Sends a create again when its answer is lost."""
 
@@ -390,7 +125,7 @@ class LostIsRetry(ReferenceConnector):
 
 @caught_by("error_after_commit_is_not_doubled")
 class ServerErrorIsRetry(ReferenceConnector):
-    def failed(self, item: Item) -> str:
+    def failed(self, item: Item) -> Result:
         return "retry"
 
 
@@ -536,9 +271,6 @@ class EverybodyLogsIn(ReferenceConnector):
 @caught_by("retry_after_is_obeyed")
 class ImpatientAfter429(ReferenceConnector):
     async def get(self, session: Session, path: str, **query: Any) -> tuple[Any, str]:
-        class Hurried(OAuthClientCredentials):
-            pass
-
         async def at_once(seconds: float) -> None:
             await asyncio.sleep(0)
 
@@ -586,3 +318,72 @@ class SubscribesAgain(ReferenceConnector):
 
     async def subscribed(self, session: Session, url: str, known: str | None) -> Subscription:
         return await super().subscribed(session, url, None)
+
+
+@caught_by("control_characters_do_no_harm")
+class ChokesOnControlCharacters(ReferenceConnector):
+    def value(self, value: Any) -> Any:
+        if isinstance(value, str) and not value.isprintable():
+            raise ValueError("not printable")
+        return value
+
+
+@caught_by("create_answers_the_key")
+class SpellsKeysInTwoWays(ReferenceConnector):
+    def settled(self, item: Item, status: int, body: dict[str, Any]) -> Outcome:
+        outcome = super().settled(item, status, body)
+        return replace(outcome, key=outcome.key.lower() if outcome.key else None)
+
+
+@caught_by("update_of_a_deleted_record")
+class MissingIsUpdated(ReferenceConnector):
+    """Takes a record that is not there for one that is as it should be."""
+
+    def settled(self, item: Item, status: int, body: dict[str, Any]) -> Outcome:
+        if status == 404:
+            return Outcome(item.id, "updated", key=item.key)
+        return super().settled(item, status, body)
+
+
+@caught_by("error_before_commit_creates_nothing", "batch_fails_as_a_whole", "part_of_a_batch_fails")
+class ServerErrorIsRejected(ReferenceConnector):
+    def failed(self, item: Item) -> Result:
+        return "rejected"
+
+
+@caught_by("connection_refused_is_no_doubt", "lost_update_is_not_created")
+class UnansweredIsRejected(ReferenceConnector):
+    def unanswered(self, item: Item, error: net.NetError) -> Outcome:
+        return Outcome(item.id, "rejected", error=super().unanswered(item, error).error)
+
+
+@caught_by("throttled_write_is_written_once")
+class ThrottledIsRejected(ReferenceConnector):
+    async def deliver(self, session: Session, method: str, path: str, data: Any, headers: dict[str, str]) -> Response:
+        session.http.settings = replace(session.http.settings, retry=Retry(attempts=1))
+        return await super().deliver(session, method, path, data, headers)
+
+    def unanswered(self, item: Item, error: net.NetError) -> Outcome:
+        outcome = super().unanswered(item, error)
+        return replace(outcome, result="rejected") if isinstance(error, net.Throttled) else outcome
+
+
+@caught_by("a_changed_line_changes_the_document")
+class RemembersLines(ReferenceConnector):
+    def __init__(self) -> None:
+        self.known: dict[str, Any] = {}
+
+    def record(self, query: Query, row: dict[str, Any], object: str = "") -> Record:
+        record = super().record(query, row, object)
+        if any(record.children.values()):
+            record.children = self.known.setdefault(record.key, record.children)
+        return record
+
+
+@caught_by("handshake_is_answered")
+class KnowsNoHandshake(ReferenceConnector):
+    @weft.hookimpl
+    async def weft_receive(self, ctx: Context, request: Request) -> Reply:
+        if not self.genuine(ctx.settings, request):
+            return Reply(status=401)
+        return Reply(hints=tuple(self.hints(request.body)))
