@@ -12,7 +12,16 @@ pytest.importorskip("weft_bc.connector")
 
 from weft.model.values import Ref
 from weft.net import json as exact_json
-from weft.testing import LineSubject, SimClock, SimulatorHarness, Subject, connector_contract
+from weft.records import Moved, Request
+from weft.testing import (
+    LineSubject,
+    SimClock,
+    SimulatorHarness,
+    SimulatorRunning,
+    Subject,
+    Unsupported,
+    connector_contract,
+)
 from weft_bc.simulator.server import CLIENT_ID, CLIENT_SECRET, BusinessCentralSimulator
 
 
@@ -68,6 +77,7 @@ def subjects(sim: BusinessCentralSimulator) -> list[Subject]:
             "customer", customer, money="credit_limit", clear="website", negative=False,
             minimal=lambda n: {"displayName": f"Only a name {n}"},
             blank=("email", "website", "address.street", "tax_id"),
+            refused=({"credit_limit": Decimal(-1)}, "must not be negative"),
         ),
         Subject("sales_order", order, text="phone", day="date", lines=LineSubject(line)),
     ]  # fmt: skip
@@ -99,6 +109,28 @@ async def hide(sim: BusinessCentralSimulator, object: str, key: str, company: st
     await sim.command("deny", client_id=CLIENT_ID, set=object, method="GET")
 
 
+async def move(sim: BusinessCentralSimulator, object: str, key: str, company: str) -> Moved:
+    """An order that is shipped and invoiced in full leaves the set."""
+    if object != "salesOrders":
+        raise Unsupported("customers stay where they are")
+    posted = await sim.command("post", set=object, key=key, company=company)
+    return Moved(key, posted["set"], posted["id"])
+
+
+class BcRunning(SimulatorRunning[BusinessCentralSimulator]):
+    """Notifications carry no secret of their own: the one in the address is checked by core."""
+
+    def notification(self, object: str, key: str, company: str) -> Request:
+        told = {
+            "subscriptionId": "s1", "clientState": "", "changeType": "updated",
+            "resource": f"/api/v2.0/companies({company})/{object}({key})",
+        }  # fmt: skip
+        return Request("POST", {}, {"content-type": "application/json"}, exact_json.dumps({"value": [told]}))
+
+    def handshake(self) -> tuple[Request, bytes]:
+        return Request("POST", {"validationToken": "4fcb2d1e"}, {}, b""), b"4fcb2d1e"
+
+
 HARNESS: SimulatorHarness[BusinessCentralSimulator] = SimulatorHarness(
     kind="bc",
     module="weft_bc.connector",
@@ -112,6 +144,8 @@ HARNESS: SimulatorHarness[BusinessCentralSimulator] = SimulatorHarness(
     delete=delete,
     keys=keys,
     hide=hide,
+    move=move,
+    running=BcRunning,
     company=lambda sim: company(sim, 0),
     other_company=lambda sim: company(sim, 1),
     write_path=r"/api/v2\.0/",

@@ -169,6 +169,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     config: str = CONFIG
     extra: dict[str, Any] = field(default_factory=dict)
+    state_url: str = ""
 
     def configure(self, old: str, new: str) -> None:
         assert old in self.config
@@ -182,7 +183,7 @@ class World:
         for name, plugin in self.extra.items():
             plugins.register(name, plugin)
         config = load_text(self.config, "weft.yaml", plugins)
-        with State.open(f"sqlite:///{self.folder}/weft.db") as state:
+        with State.open(self.state_url or f"sqlite:///{self.folder}/weft.db") as state:
             async with Runtime(config, state, plugins, clock=self.clock) as runtime:
                 yield runtime
 
@@ -208,8 +209,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path, state_url: str) -> World:
+    """Runs on every state database there is."""
+    return World(tmp_path, state_url=state_url)
 
 
 def only(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def _print(report: Report, limit: int) -> None:
     click.echo(click.style(report.flow, bold=True) + f": {told}{more}")
     if report.error:
         console.note(f"  {report.error}")
-    for one in report.held[: limit or None]:
-        console.note(f"  {one.kind}: {console.clean(one.label or one.key)}: {console.clean(one.reason)}")
+    for kept in report.held[: limit or None]:
+        console.note(f"  {kept.kind}: {console.clean(kept.label or kept.key)}: {console.clean(kept.reason)}")
     sides: dict[tuple[str, str, str], list[Planned]] = {}
     for one in planned:
         sides.setdefault((one.connection, one.company, one.side), []).append(one)

@@ -50,10 +50,10 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
         )
         settlement.journal(work, "read", "invisible", side=side)
         return
+    settlement.let_go(link)
+    if link.state == f"{side}_gone":
+        return  # it was asked then, or is ignored
     policy = policy_of(run, work)
-    known = link.state == f"{side}_gone"
-    if known and policy in ("ignore", "deactivate"):
-        return  # told when it was noticed
     _note_gone(link, side, settlement)
     if policy == "ignore":
         settlement.journal(work, "delete", "ignored", f"deleted on {connection}; the flow ignores deletes", side=side)
@@ -65,6 +65,7 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
         f"{work.pair.connection_of(work.origin)}; decide: delete it too, recreate it, or unlink",
         code="gone",
         choices=list(CHOICES),
+        side=side,
     )
     settlement.journal(work, "delete", "asked", side=side)
 
@@ -153,7 +154,7 @@ async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
             key = key_of(link, side)
             work = _lone(run, link, side)
             if key in fetched.gone and link.state == f"{other(side)}_gone":
-                _gone_on_both(link, work, settlement)
+                _gone_on_both(link, settlement)
             elif link.state == f"{other(side)}_gone":
                 continue  # the question about the other one is open, or deletes are ignored
             elif key in fetched.gone:
@@ -173,14 +174,10 @@ async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
         await settlement.commit()
 
 
-def _gone_on_both(link: Link, work: Work, settlement: Settlement) -> None:
+def _gone_on_both(link: Link, settlement: Settlement) -> None:
     """Nothing is left to be kept in agreement, and nothing to ask."""
     settlement.dropped_links.append(link.id)
-    sides: tuple[Side, Side] = ("left", "right")
-    for side in sides:
-        object_name, key, company = _place(link, side)
-        kinds = ("delete", "conflict", "failed", "waiting", "invisible")
-        settlement.solved.append((side, work.pair.connection_of(side), company, object_name, key, kinds))
+    settlement.let_go(link, "delete")
     settlement.journal(None, "delete", "deleted", "gone on both sides", left=link.left_key, right=link.right_key)
 
 
@@ -205,6 +202,7 @@ async def vanished(run: Run, side: Side, works: Sequence[Work], settlement: Sett
             continue
         policy = policy_of(run, work)
         connection = work.pair.connection_of(side)
+        settlement.let_go(link)
         if policy == "ignore" or not run.flow.writes(other(side)):
             _note_gone(link, side, settlement)
             settlement.journal(
@@ -254,7 +252,7 @@ async def carry_out(
                 continue
             caught = fetched.found.get(key_of(work.link, side))
             if caught is None and key_of(work.link, side) in fetched.gone:
-                _gone_on_both(work.link, work, settlement)
+                _gone_on_both(work.link, settlement)
                 continue
             if caught is None:
                 settlement.issue(
@@ -285,7 +283,7 @@ async def carry_out(
                     "decide: delete it too, recreate it, or unlink",
                     code="gone",
                     choices=list(CHOICES),
-                    side=side,
+                    side=other(side),
                 )
                 settlement.journal(work, "delete", "asked", side=side)
                 continue

@@ -134,15 +134,18 @@ def _held(name: str, now: Any, sent: Any, ours: bool, same: Same) -> Any:
 
 def _learn_created(work: Work, delivery: Delivery, now: Fields) -> None:
     """What we did not send was EMPTY as far as we are concerned: values found there were given by the
-    system, count as its movement, and travel back like any other (an assigned number, a default)."""
+    system, count as its movement, and travel back like any other (an assigned number, a default). What
+    cannot travel back is simply what this side holds: it needs no second look."""
     side = delivery.side
     mine, yours = work.half(side), work.half(other(side))
+    policy = work.pair.policy
+    travels = policy.to_left if side == "right" else policy.to_right
     source = yours.canonical.fields if yours.canonical is not None else {}
     for name in work.pair.shared:
         if name in delivery.fields:
             continue
         if name in now:
-            mine.base.fields[name] = EMPTY
+            mine.base.fields[name] = EMPTY if name in travels else now[name]
         if name in source:
             yours.base.fields[name] = source[name]
 

@@ -117,7 +117,8 @@ class Running:
         raise Unsupported("the harness cannot hide a record from the connector's user")
 
     async def move(self, object: str, key: str, company: str) -> Moved:
-        """Post, convert or merge a record, so that it lives on elsewhere; answers where."""
+        """Post, convert or merge a record, so that it lives on elsewhere; answers where. Asked for a record
+        first, then, if that is Unsupported, for a document with lines."""
         raise Unsupported("the harness cannot move a record to another object (post, convert, merge)")
 
     # -- what goes wrong -----------------------------------------------------------------------------
