@@ -38,7 +38,7 @@ def recovers(pair: Any) -> None:
             ["indent with blanks, not with tabs"], id="tab",
         ),
         pytest.param(
-            lambda text: text.replace("entity: customer", "entity: [customer"), "variants:",
+            lambda text: text.replace("entity: customer", "entity: [customer"), "between:",
             ["did not find expected ',' or ']'"], id="bracket left open",
         ),
         pytest.param(

@@ -235,6 +235,12 @@ class Runtime:
             f"it sees: {_listed(seen) or 'none'}"
         )
 
+    def place(self, connection: str, company: str) -> str:
+        """A connection and company as people call them: ``erp/CRONUS USA, Inc.``."""
+        opened = self._open.get(connection)
+        name = (opened.companies.get(company) if opened is not None else None) or company
+        return f"{connection}/{name}" if name else connection
+
     def tables(self, connection: str, company: str) -> ReferenceTables:
         """Reference data of a connection and company, loaded on demand and kept for the process."""
         found = self._tables.get((connection, company))

@@ -138,6 +138,7 @@ HARNESS: SimulatorHarness[BusinessCentralSimulator] = SimulatorHarness(
     settings=settings,
     wrong=lambda sim: settings(sim, "a-wrong-secret-of-ours"),
     secrets=lambda sim: (CLIENT_SECRET, "a-wrong-secret-of-ours"),
+    tokens=lambda sim: tuple(sim.entra._tokens),
     subjects=subjects,
     create=create,
     edit=edit,

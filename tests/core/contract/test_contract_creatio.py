@@ -114,6 +114,7 @@ HARNESS: SimulatorHarness[CreatioSimulator] = SimulatorHarness(
     settings=settings,
     wrong=lambda sim: settings(sim, "a-wrong-password-of-ours"),
     secrets=lambda sim: (PASSWORD, "a-wrong-password-of-ours"),
+    tokens=lambda sim: [text for one in sim.sessions._sessions.values() for text in (one.ticket, one.csrf)],
     subjects=subjects,
     create=create,
     edit=edit,

@@ -6,12 +6,10 @@ import pytest
 from refconnector import ReferenceConnector
 from refharness import harness_for
 
-from weft.testing import checks, connector_contract, run_check
-
-TestReference = connector_contract(harness_for(ReferenceConnector()))
+from weft.testing import checks, run_check
 
 
 @pytest.mark.parametrize("name", list(checks()))
-async def test_nothing_is_skipped(name: str) -> None:
-    """Unsupported would come out here as an error."""
+async def test_passes(name: str) -> None:
+    """A check that is skipped (Unsupported) would fail here too."""
     await run_check(harness_for(ReferenceConnector()), name)

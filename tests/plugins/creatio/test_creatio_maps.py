@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from weft.errors import ConfigError
 from weft_creatio import connector
-from weft_creatio.settings import CreatioSettings
+from weft_creatio.settings import AuthSettings, CreatioSettings
 
 WON = "60d5310c-5be6-df11-971b-001d60e938c6"
 
@@ -139,3 +141,11 @@ async def test_a_mapping_whose_capture_names_no_column_is_explained(crm):
     broken = document.model_copy(update={"capture": [document.capture[0].model_copy(update={"key": "Nothing"})]})
     with pytest.raises(ConfigError, match="OrderProduct has no column 'Nothing'"):
         await crm.read("changes", crm.compiled(broken))
+
+
+def test_every_setting_is_documented():
+    readme = (Path(__file__).parents[3] / "plugins/creatio/README.md").read_text(encoding="utf-8")
+    for name in {*CreatioSettings.model_fields} - {"auth"}:
+        assert f"`{name}`" in readme, name
+    for name in AuthSettings.model_fields:
+        assert f"`auth.{name}`" in readme, name

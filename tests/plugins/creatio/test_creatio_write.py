@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from weft.errors import AuthError, EndpointDown
 from weft.records import Child, Item
 from weft.testing.simulator import Fault
+from weft_creatio import connector
 from weft_creatio.package.names import Names
 
 CUSTOMER = "03a75490-53e6-df11-971b-001d60e938c6"
@@ -437,3 +440,25 @@ async def test_a_payment_is_a_record_of_the_package(stocked):
     assert canonical.fields["currency"] == "EUR"
     assert canonical.fields["date"].isoformat() == "2024-03-31"
     assert crm.sim.site.db.row("UsrPayment", item.own_key)["UsrCurrencyRate"] == 92_450_000
+
+
+async def test_refused_credentials_while_writing_stop_it_and_lose_nothing(crm):
+    customers = crm.mapping("customer", "account")
+    crm.sim.site.users["Supervisor"] = replace(crm.sim.site.users["Supervisor"], password="changed")
+    await crm.session.metadata()
+    crm.sim.sessions.expire_all()
+    with pytest.raises(AuthError, match="incorrect password"):
+        await crm.write([new(customers, {"Name": "Adatum"})])
+    assert crm.sim.site.db.rows("Account", "TypeId=?", (CUSTOMER,)) == []
+
+
+async def test_an_outage_is_told_for_each_item_and_then_raised(crm):
+    customers = crm.mapping("customer", "account")
+    await crm.session.metadata()
+    crm.sim.faults.add(Fault("throttle", method="POST", path="batch", retry_after=0, count=None))
+    items = [new(customers, {"Name": f"A{n}"}) for n in range(3)]
+    ctx, told = crm.context("customer"), []
+    with pytest.raises(EndpointDown):  # noqa: PT012 - what comes before the error is what is tested
+        async for outcome in connector.weft_write(ctx=ctx, session=crm.session, items=items, intents=crm.notes):
+            told.append(outcome.result)
+    assert told == ["retry"] * 3

@@ -63,11 +63,13 @@ class Secret:
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        from_text = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
-        return core_schema.json_or_python_schema(
-            json_schema=from_text,
-            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), from_text]),
-            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        def take(value: Any) -> Secret:
+            if isinstance(value, str | Secret):
+                return cls(value)
+            raise ValueError("must be a text; put it into quotes, or use ${env:NAME}")
+
+        return core_schema.no_info_plain_validator_function(
+            take, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
 
     @classmethod

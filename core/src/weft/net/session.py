@@ -151,8 +151,8 @@ class HttpSession:
         if json is not None:
             content = exact_json.dumps(json)
             headers = {"Content-Type": "application/json", **(headers or {})}
-        target = self.url(url, params)
-        if origin(httpx.URL(target)) not in self._origins:
+        target = httpx.URL(self.url(url, params))  # parsed once: long filters make that dear
+        if origin(target) not in self._origins:
             raise InsecureUrl(
                 f"{place(self.system, method, target)} is refused: it is not an address of this connection, "
                 f"and the credentials are for {self.base_url} only (see trusted_origins)"
@@ -162,7 +162,7 @@ class HttpSession:
     async def _deliver(
         self,
         method: str,
-        url: str,
+        url: httpx.URL,
         headers: Mapping[str, str] | None,
         content: bytes | None,
         repeatable: bool,
@@ -272,7 +272,7 @@ class HttpSession:
     def _build(
         self,
         method: str,
-        url: str,
+        url: httpx.URL | str,
         headers: Mapping[str, str] | None,
         content: bytes | None,
         read_timeout: float | None,

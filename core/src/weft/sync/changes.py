@@ -47,33 +47,38 @@ async def sweep_due(run: Run) -> bool:
 
 
 async def changes(run: Run, pipeline: Pipeline) -> None:
+    """What changed since the cursors; all there is, where a system no longer knows a cursor."""
+    known = True
     for end in run.flow.ends():
         for company in end.companies:
             for compiled in end.mappings.values():
-                await _changes_of(run, pipeline, end, company, compiled)
+                known &= await _changes_of(run, pipeline, end, company, compiled)
+    if not known:
+        await sweep_all(run, pipeline)
 
 
-async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping) -> None:
+async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping) -> bool:
+    """False: the cursor has expired, so that deletes may have been missed as well."""
     variant = compiled.mapping.variant
     name = run.flow.name
     known = await run.runtime.state.read(lambda tx: tx.cursors.get(name, end.side, end.connection, company, variant))
     if known is None:
         # A company or variant that was added to the flow later: all of it is new.
         await scan_place(run, pipeline, end, company, compiled, mark=False)
-        return
+        return True
     overlap = run.flow.config.overlap
     seconds = None if overlap is None else overlap.total_seconds()
     query = Query("changes", compiled.mapping, company=company, cursor=known.value, overlap=seconds)
     async for page in run.pages(end, query):
         if page.expired:
-            await scan_place(run, pipeline, end, company, compiled, mark=False)
-            return
+            return False
         cursor = None
         if page.cursor is not None:
             cursor = Cursor(name, end.side, end.connection, company, variant, page.cursor, run.now)
         if page.suspects:  # before the cursor passes them: they are not told again
             await pipeline.keys(end, compiled, company, page.suspects)
         await pipeline.page(end, compiled, company, page.records, cursor=cursor)
+    return True
 
 
 async def scan_place(

@@ -27,18 +27,19 @@ if TYPE_CHECKING:
 CHOICES = ["delete", "recreate", "unlink"]
 
 
-def other_side_missing(run: Run, work: Work, identified: Identified, settlement: Settlement) -> None:
-    """The origin's record is there, its counterpart could not be read."""
+def other_side_missing(run: Run, work: Work, identified: Identified, settlement: Settlement) -> bool:
+    """The origin's record is there, its counterpart could not be read. True: the delete is to be carried
+    out, nobody has changed the origin's record meanwhile."""
     link = work.link
     if link is None:
-        return
+        return False
     side = other(work.origin)
     why = work.half(side).gone
     if why == "moved":
         for moved_link, moved_side, moved in identified.moved:
             if moved_link is link:
                 follow(run, link, moved_side, moved, settlement)
-        return
+        return False
     connection = work.pair.connection_of(side)
     if why == "invisible":
         settlement.issue(
@@ -49,15 +50,17 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
             code="invisible",
         )
         settlement.journal(work, "read", "invisible", side=side)
-        return
+        return False
     settlement.let_go(link)
     if link.state == f"{side}_gone":
-        return  # it was asked then, or is ignored
+        return False  # it was asked then, or is ignored
     policy = policy_of(run, work)
+    if policy in ("delete", "deactivate") and run.flow.writes(work.origin) and not _edited(work, work.origin):
+        return True
     _note_gone(link, side, settlement)
     if policy == "ignore":
         settlement.journal(work, "delete", "ignored", f"deleted on {connection}; the flow ignores deletes", side=side)
-        return
+        return False
     settlement.issue(
         work,
         "delete",
@@ -68,6 +71,7 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
         side=side,
     )
     settlement.journal(work, "delete", "asked", side=side)
+    return False
 
 
 def follow(run: Run, link: Link, side: Side, moved: Moved, settlement: Settlement) -> None:
@@ -108,12 +112,13 @@ def rerouted(run: Run, work: Work, target: Target, settlement: Settlement) -> No
     link = work.link
     if link is None:
         return
-    pinned = f"{link.right_connection}/{link.right_company}"
+    pinned = run.runtime.place(link.right_connection, link.right_company)
+    wanted = run.runtime.place(target.connection, target.company)
     settlement.issue(
         work,
         "review",
-        f"the company rule now says {target.connection}/{target.company}, the record is linked to "
-        f"{pinned}; weft does not make a second one: unlink it to let it move, or change it back",
+        f"the company rule now says {wanted}, the record is linked to {pinned}; weft does not make a second "
+        "one: unlink it to let it move, or change it back",
         code="rerouted",
         choices=["unlink"],
     )

@@ -135,8 +135,12 @@ def _adopted(run: Run, work: Work, intent: Intent, caught: Caught, settlement: S
 
 async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
     remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
-    makes = any(line["op"] == "create" for line in intent.payload.get("lines", ()))
-    if intent.op != "create" and makes and intent.state == "in_doubt" and remaining > 0:
+    caught = work.half(intent.side).caught
+    if intent.op == "create":
+        unsure = work.link is None and caught is not None and recall.lacks_lines(work, intent, caught)
+    else:
+        unsure = any(line["op"] == "create" for line in intent.payload.get("lines", ()))
+    if unsure and intent.state == "in_doubt" and remaining > 0:
         settlement.issue(
             work,
             "waiting",
@@ -145,7 +149,6 @@ async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settle
             retry_in=remaining,
         )
         return False
-    caught = work.half(intent.side).caught
     if intent.op == "update":
         session = await run.runtime.session(intent.connection)
         me = getattr(session, "identity", None)

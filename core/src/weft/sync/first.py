@@ -8,8 +8,9 @@ load begins anew: pairs that are linked by then are recognised by their fingerpr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft.records import Target
 from weft.state.cursors import Cursor
@@ -26,15 +27,29 @@ if TYPE_CHECKING:
     from weft.sync.run import Run
 
 PAGE = 500
+AT_ONCE = 3
+"""Pages under way: while the systems work on the writes of one, the next is decided."""
 
+T = TypeVar("T")
 Value = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class StagedMatcher:
-    """Finds counterparts among the staged records."""
+    """Finds counterparts among the staged records.
+
+    Pages that are under way have no links yet, so what their records were paired with is kept in mind
+    until :meth:`release`: nothing is paired twice.
+    """
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
+        self._claimed: dict[tuple[str, str, str, str], str] = {}
+
+    def release(self, origin: End, keys: Sequence[str]) -> None:
+        """These records of one end are settled: their links tell from here on."""
+        settled = set(keys)
+        for hit in [h for h, key in self._claimed.items() if h[0] != origin.side and key in settled]:
+            del self._claimed[hit]
 
     async def candidates(
         self, run: Run, origin: End, far: End, target: Target, records: Sequence[Caught]
@@ -44,8 +59,22 @@ class StagedMatcher:
         for caught in records:
             found = self._of(run, origin, far, company, caught)
             if found is not None:
-                answer[caught.record.key] = found
+                answer[caught.record.key] = self._unclaimed(far, found)
+        for key, found in answer.items():
+            if len(found.hits) == 1 and not found.rivals:
+                self._claimed[_place(far, *found.hits[0])] = key
         return answer
+
+    def _unclaimed(self, far: End, found: Candidates) -> Candidates:
+        """Without what other pages have taken; if nothing else is left, with the name of that rival."""
+        if not self._claimed:
+            return found
+        claimed = {hit.record.key: self._claimed.get(_place(far, variant, hit)) for variant, hit in found.hits}
+        free = [(variant, hit) for variant, hit in found.hits if claimed[hit.record.key] is None]
+        if free:
+            return Candidates(found.rule, free, found.rivals)
+        rivals = [key for key in claimed.values() if key is not None]
+        return Candidates(found.rule, found.hits, [*found.rivals, *rivals])
 
     def _of(self, run: Run, origin: End, far: End, company: str | None, caught: Caught) -> Candidates | None:
         if caught.canonical is None:
@@ -67,31 +96,84 @@ class StagedMatcher:
         return None
 
 
+def _place(far: End, variant: str, hit: Caught) -> tuple[str, str, str, str]:
+    return far.side, far.connection, f"{hit.record.company}/{variant}", hit.record.key
+
+
 async def first_load(run: Run, pipeline: Pipeline) -> None:
     """Stage both sides, pair them, create what is missing, store the cursors."""
-    cursors: list[Cursor] = []
     with Scratch() as scratch:
-        for end in run.flow.ends():
-            for company in end.companies:
-                for compiled in end.mappings.values():
-                    cursors += await _stage(run, end, company, compiled, scratch)
-        live, pipeline.matcher = pipeline.matcher, StagedMatcher(scratch)
+        # Different systems are read side by side, the objects of one in turn.
+        reads = [_stage_end(run, end, scratch) for end in run.flow.ends()]
+        cursors = [cursor for found in await _together(reads) for cursor in found]
+        matcher = StagedMatcher(scratch)
+        live, pipeline.matcher = pipeline.matcher, matcher
+        pipeline.gate = asyncio.Lock()
         try:
-            await _bring_all(run, pipeline, scratch)
+            await _bring_all(run, pipeline, scratch, matcher)
         finally:
-            pipeline.matcher = live
+            pipeline.matcher, pipeline.gate = live, None
     settlement = Settlement(run)
     settlement.cursors.extend(cursors)
     await settlement.commit()
 
 
-async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch) -> None:
+async def _together(reads: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All of them at once; the first to fail ends the others, and its error is raised."""
+    tasks = [asyncio.create_task(read) for read in reads]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _stage_end(run: Run, end: End, scratch: Scratch) -> list[Cursor]:
+    cursors: list[Cursor] = []
+    for company in end.companies:
+        for compiled in end.mappings.values():
+            cursors += await _stage(run, end, company, compiled, scratch)
+    return cursors
+
+
+async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher) -> None:
     for end in run.flow.ends():
         for company in end.companies:
             for variant, compiled in end.mappings.items():
-                place = Place(end.side, end.connection, company, variant)
-                for page in scratch.pages(place, PAGE):
+                pages = scratch.pages(Place(end.side, end.connection, company, variant), PAGE)
+
+                async def bring(
+                    page: list[Caught], end: End = end, company: str = company, compiled: CompiledMapping = compiled
+                ) -> None:
                     await _bring(run, pipeline, end, company, compiled, page)
+                    matcher.release(end, [one.record.key for one in page])
+
+                await _overlapping(pages, bring)
+
+
+async def _overlapping(pages: Iterator[list[Caught]], bring: Callable[[list[Caught]], Awaitable[None]]) -> None:
+    """A few pages under way at a time. After a failure no other begins, those under way are finished:
+    what they have sent must be settled."""
+    running: set[asyncio.Future[None]] = set()
+    failed: list[BaseException] = []
+    try:
+        for page in pages:
+            if len(running) >= AT_ONCE:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                failed += [error for one in done if (error := one.exception()) is not None]
+                if failed:
+                    break
+            running.add(asyncio.ensure_future(bring(page)))
+        if running:
+            done, running = await asyncio.wait(running)
+            failed += [error for one in done if (error := one.exception()) is not None]
+    finally:
+        for one in running:  # only when this task itself is cancelled
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    if failed:
+        raise failed[0]
 
 
 async def _stage(run: Run, end: End, company: str, compiled: CompiledMapping, scratch: Scratch) -> list[Cursor]:

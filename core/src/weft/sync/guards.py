@@ -6,6 +6,7 @@ approval. First loads create; the guard on creates is off unless it is configure
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -33,30 +34,38 @@ def kind_of(delivery: Delivery) -> Kind:
     return "creates" if delivery.op == "create" else "changes"
 
 
+def _counted(run: Run, deliveries: Sequence[Delivery]) -> dict[Kind, tuple[int, int]]:
+    """Of each guarded kind among these: how many, and the limit."""
+    guards = run.flow.config.guards
+    limits: dict[Kind, int | None] = {"deletes": guards.deletes, "changes": guards.changes, "creates": guards.creates}
+    counted = Counter(kind_of(delivery) for delivery in deliveries)
+    return {kind: (counted[kind], limit) for kind, limit in limits.items() if limit is not None and counted[kind]}
+
+
+def watched(run: Run, deliveries: Sequence[Delivery]) -> bool:
+    """Is a guard set on any of these?"""
+    return bool(_counted(run, deliveries))
+
+
 async def allow(run: Run, deliveries: Sequence[Delivery], settlement: Settlement) -> list[Delivery]:
     """The deliveries that may go out.
 
     :raises GuardStop: after the question is stored; nothing of this wave is sent.
     """
     guards = run.flow.config.guards
-    counted: dict[Kind, int] = {"deletes": 0, "changes": 0, "creates": 0}
-    for delivery in deliveries:
-        counted[kind_of(delivery)] += 1
-    limits: dict[Kind, int | None] = {"deletes": guards.deletes, "changes": guards.changes, "creates": guards.creates}
-    watched = [kind for kind, limit in limits.items() if limit is not None and counted[kind]]
-    if not watched:
+    found = _counted(run, deliveries)
+    if not found:
         return list(deliveries)
     since = run.now - guards.window
 
     def read(tx: Tx) -> tuple[dict[Kind, int], int, set[str]]:
-        done = {kind: tx.guards.window(run.flow.name, kind, since).happened for kind in watched}
+        done = {kind: tx.guards.window(run.flow.name, kind, since).happened for kind in found}
         granted = {a.subject for a in tx.guards.approvals(run.flow.name, ("granted",))}
         return done, tx.links.count(entity=run.flow.entity.name), granted
 
     done, total, granted = await run.runtime.state.read(read)
-    for kind in watched:
-        limit = limits[kind] or 0
-        reached = done[kind] + counted[kind]
+    for kind, (count, limit) in found.items():
+        reached = done[kind] + count
         share = Decimal(reached * 100) / total if total else Decimal(100)
         subject = f"guard:{kind}"
         if reached <= limit or share <= guards.percent:

@@ -6,8 +6,10 @@ is read again and decided again, a document is posted once its totals agree.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from weft.errors import EndpointDown
@@ -16,15 +18,15 @@ from weft.state.cursors import Cursor
 from weft.state.links import Link
 from weft.sync import deletes, orphans, results
 from weft.sync.capture import Fetched, fetch, unsettled
-from weft.sync.deliver import deliver
+from weft.sync.deliver import Delivery, deliver
 from weft.sync.doubt import clear_doubts
-from weft.sync.guards import allow
+from weft.sync.guards import allow, watched
 from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, links_of, match, read_others
 from weft.sync.learn import look
 from weft.sync.prepare import prepare
 from weft.sync.route import Router, route
 from weft.sync.settle import Settlement
-from weft.sync.work import Caught, Work
+from weft.sync.work import Caught, Work, other
 
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
@@ -46,6 +48,8 @@ class Pipeline:
         self.run = run
         self.parents = parents
         self.matcher: Matcher = matcher or LiveMatcher()
+        self.gate: asyncio.Lock | None = None
+        """Set while several pages are under way at once."""
         self.router = Router(run)
         ends = run.flow.rights.values()
         self._several_targets = len(ends) > 1 or any(len(end.companies) > 1 for end in ends)
@@ -129,14 +133,18 @@ class Pipeline:
             else:
                 fresh.append(one)
         await read_others(run, linked, identified)
+        gone: dict[Side, list[Work]] = defaultdict(list)
         for work in linked:
             other_half = work.right if work.origin == "left" else work.left
             if other_half.gone is not None:
-                deletes.other_side_missing(run, work, identified, settlement)
+                if deletes.other_side_missing(run, work, identified, settlement):
+                    gone[other(work.origin)].append(work)
             elif other_half.caught is not None and other_half.canonical is None:
                 settlement.unreadable(work)
             else:
                 identified.works.append(work)
+        for side, works in gone.items():
+            await deletes.vanished(run, side, works, settlement)
         wanted += await self._targets(end, compiled, company, fresh, links, settlement)
         matched = await match(run, end, wanted, self.matcher)
         for work, candidates in matched.ambiguous:
@@ -186,6 +194,8 @@ class Pipeline:
             ):
                 deletes.rerouted(self.run, from_link(self.run, known[0], "left", one), targets[0], settlement)
                 continue
+            if known:  # the rule agrees again with what was chosen, should it have been a question
+                settlement.solve(from_link(self.run, known[0], "left", one), ("review",))
             wanted += [
                 (one, variant, target) for target in targets if (target.connection, target.company) not in pinned
             ]
@@ -234,20 +244,37 @@ class Pipeline:
         """Decide, deliver and settle until nothing is left to do for these works in this run."""
         run = self.run
         current = list(works)
-        for _ in range(WAVES):
-            if not current:
-                return
-            current = await clear_doubts(run, current, settlement)
-            prepared = await prepare(run, current, self.parents, settlement)
-            deliveries = await allow(run, prepared.deliveries, settlement)
-            stopped = await deliver(run, deliveries)
-            if run.plan_only:
-                results.plan(run, deliveries, settlement)
-                return
-            afters = await look(run, [d for d in deliveries if d.outcome is not None])
-            current = await results.settle(run, prepared.quiet, deliveries, afters, settlement)
-            if stopped is not None:
+        mine = False
+        async with AsyncExitStack() as turn:
+            for _ in range(WAVES):
+                if not current:
+                    break
+                current = await clear_doubts(run, current, settlement)
+                prepared = await prepare(run, current, self.parents, settlement)
+                mine = mine or await self._my_turn(prepared.deliveries, settlement, turn)
+                deliveries = await allow(run, prepared.deliveries, settlement)
+                stopped = await deliver(run, deliveries)
+                if run.plan_only:
+                    results.plan(run, deliveries, settlement)
+                    return
+                afters = await look(run, [d for d in deliveries if d.outcome is not None])
+                current = await results.settle(run, prepared.quiet, deliveries, afters, settlement)
+                if stopped is not None:
+                    await settlement.commit()
+                    raise EndpointDown(str(stopped), retry_after=stopped.retry_after)
+                if current:
+                    await settlement.commit()
+
+    async def _my_turn(self, deliveries: Sequence[Delivery], settlement: Settlement, turn: AsyncExitStack) -> bool:
+        """Guards count what is settled: of pages under way at once, one at a time makes guarded writes, from
+        the count until they are settled. True once it is this page's turn."""
+        if self.gate is None or not watched(self.run, deliveries):
+            return False
+        await turn.enter_async_context(self.gate)
+
+        async def settled(kind: type[BaseException] | None, *_: object) -> None:
+            if kind is None:
                 await settlement.commit()
-                raise EndpointDown(str(stopped), retry_after=stopped.retry_after)
-            if current:
-                await settlement.commit()
+
+        turn.push_async_exit(settled)
+        return True

@@ -22,10 +22,11 @@ async def create_rows(
     A code identifies its row, so an answer that got lost is settled by reading the rows again.
     """
     failed: dict[tuple[str, str], str] = {}
-    for entity, code in sorted(set(wanted)):
-        problem = await _create(run, end, company, entity, code)
-        if problem is not None:
-            failed[entity, code] = problem
+    async with run.tables(end, company).creating:  # pages at once may lack the same row
+        for entity, code in sorted(set(wanted)):
+            problem = await _create(run, end, company, entity, code)
+            if problem is not None:
+                failed[entity, code] = problem
     return failed
 
 

@@ -6,6 +6,7 @@ company and kept as tables. References to master and document entities are trans
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,11 +34,23 @@ class ReferenceTables:
         self._company = company
         self._codes: dict[str, dict[str, str]] = {}
         self._ids: dict[str, dict[str, str]] = {}
+        self.creating = asyncio.Lock()
+        """Held by whoever creates rows."""
+        self._turn = asyncio.Lock()
+        self._without: set[str] = set()
+        """Entities that the connection has no mapping of."""
         self._loading: set[str] = set()
         """Reference entities being read: a city names its region, a region its country, in circles even."""
 
     async def load(self, entities: Iterable[str], *, again: bool = False) -> None:
         """Read the rows of these reference entities unless they are here already."""
+        wanted = sorted(entities)
+        if not again and all(entity in self._codes or entity in self._without for entity in wanted):
+            return
+        async with self._turn:  # who comes second finds the rows there, not half of them
+            await self._load_all(wanted, again=again)
+
+    async def _load_all(self, entities: Iterable[str], *, again: bool = False) -> None:
         for entity in sorted(entities):
             if (again or entity not in self._codes) and entity not in self._loading:
                 self._loading.add(entity)
@@ -53,12 +66,13 @@ class ReferenceTables:
         code = runtime.catalogue.get(entity).code
         mappings = runtime.mappings(self._connection, entity)
         if code is None or not mappings:
+            self._without.add(entity)
             return
         session = await runtime.session(self._connection)
         context = runtime.context(self._connection, entity=entity, company=self._company)
         unusable = 0
         for compiled in mappings.values():
-            await self.load(compiled.references())
+            await self._load_all(compiled.references())
             query = Query("scan", compiled.mapping, company=self._company)
             pages = runtime.plugins.iterate_around(context.kind, "read", ctx=context, session=session, query=query)
             async for page in pages:

@@ -308,6 +308,7 @@ def _actions(run: Run, work: Work, settlement: Settlement) -> list[Work]:
         )
         settlement.journal(work, "action", "rejected", wrong, side="right")
         return []
+    settlement.solve(work, ("review",))
     work.acted = True
     work.due = tuple(name for name in wanted if name in work.pair.right.mapping.actions)
     if not work.due:

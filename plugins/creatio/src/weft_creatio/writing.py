@@ -44,15 +44,18 @@ class Writer:
                 jobs.append(prepare(self.session, meta, item))
             except Unfit as error:
                 yield Outcome(item.id, "rejected", key=item.key, error=error.error)
+        failure: Exception | None = None
         try:
             await self._carry_out(jobs)
-        except NetAuthError as error:
-            raise AuthError(str(error)) from error
-        finally:
-            # Whatever broke off in the middle: what is known of an item is told before the error is.
-            for job in jobs:
-                if job.outcome is not None:
-                    yield job.outcome
+        except Exception as error:  # raised below: what is known of each item is told first
+            failure = error
+        for job in jobs:
+            if job.outcome is not None:
+                yield job.outcome
+        if isinstance(failure, NetAuthError):
+            raise AuthError(str(failure)) from failure
+        if failure is not None:
+            raise failure
         if self.sender.down is not None:
             raise stopped(self.sender.down)
 

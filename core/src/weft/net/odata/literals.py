@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -69,6 +70,7 @@ def qualified(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def property_path(text: str) -> str:
     """A name, or names joined with `/`: `Account/Id`."""
     for part in text.split("/"):

@@ -1,0 +1,62 @@
+"""`weft creatio package`, through the command users type."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from weft.cli.root import cli
+from weft.testing.simulator import serve_in_thread
+from weft_creatio.simulator import CreatioSimulator
+
+CONFIG = """
+connections:
+  crm:
+    kind: creatio
+    url: {url}
+    ca_file: {ca}
+    auth: {{username: Supervisor, password: "{password}"}}
+  other:
+    kind: bc
+    tenant: contoso.example
+    auth: {{client_id: a, client_secret: b}}
+"""
+
+
+def run(folder, *arguments):
+    return CliRunner().invoke(cli, ["--config", str(folder / "weft.yaml"), "creatio", "package", *arguments])
+
+
+@pytest.fixture
+def site(tmp_path):
+    sim = CreatioSimulator.create(0, 7)
+    with serve_in_thread(sim) as served:
+        text = CONFIG.format(url=served.url(sim), ca=served.ca_file, password="Supervisor")
+        (tmp_path / "weft.yaml").write_text(text, encoding="utf-8")
+        yield sim, tmp_path
+
+
+def test_the_package_is_installed_on_a_connection(site):
+    sim, folder = site
+    result = run(folder, "--install", "crm")
+    assert result.exit_code == 0, result.output
+    assert {"UsrPayment", "UsrWeftOutbox"} <= set(sim.site.model.entities)
+    assert "UsrTaxId" in sim.site.model.entities["Account"].columns
+
+
+def test_wrong_connections_and_passwords_are_told(site):
+    _, folder = site
+    assert "crm" in run(folder, "--install", "cmr").output
+    assert "not creatio" in run(folder, "--install", "other").output
+    path = folder / "weft.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace('"Supervisor"', '"not-this-one"'), encoding="utf-8")
+    refused = run(folder, "--install", "crm")
+    assert refused.exit_code == 2
+    assert "incorrect password" in refused.output
+    assert "not-this-one" not in refused.output
+
+
+def test_the_list_needs_no_configuration(tmp_path):
+    result = run(tmp_path, "--list")
+    assert result.exit_code == 0
+    assert "UsrPayment" in result.output
