@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from weft.collector import rare_collections
 from weft.config.loading import load_text
 from weft.plugins import Plugins
 from weft.runtime import Runtime
@@ -77,7 +78,7 @@ async def weft(pair: Pair, served: Served, state: Path) -> AsyncIterator[Runtime
     if plugins.failed:
         raise SystemExit(f"a connector cannot be loaded: {plugins.failed}")
     config = load_text(CONFIG.format(state=state, connections=served.connections), "weft.yaml", plugins)
-    with State.open(f"sqlite:///{state}") as opened:
+    with rare_collections(), State.open(f"sqlite:///{state}") as opened:
         log = logging.getLogger("weft")
         log.setLevel(logging.ERROR)
         async with Runtime(config, opened, plugins, log=log) as runtime:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def test_full_disk_on_the_way(pair: Any, room: int) -> None:
         assert f"the state {pair.state}" in done.stderr + done.stdout
         assert "free space" in done.stderr + done.stdout or "Make room" in done.stderr + done.stdout
         assert "Traceback" not in done.stderr
+    print("ROOM", room, done.returncode, len(pair.customers()), len(pair.accounts()), done.stderr, done.stdout[-300:])
     assert room > 100 or done.returncode == 2
     pair.wait(700)
     pair.agree("Adatum", "Contoso", *names)
@@ -144,6 +146,15 @@ def test_damaged_state(pair: Any) -> None:
     pair.agree("Adatum", "Contoso")
 
 
+def under_way(process: subprocess.Popen[Any], fault: Any) -> None:
+    """Wait until the process has sent the request that the fault strikes."""
+    until = time.monotonic() + 60
+    while not fault.struck and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    assert fault.struck
+    assert process.poll() is None, process.communicate()
+
+
 def test_two_processes_on_one_file(pair: Any) -> None:
     """The second is told who has it, and does nothing; looking is allowed meanwhile."""
     quiet(pair)
@@ -157,9 +168,7 @@ def test_two_processes_on_one_file(pair: Any) -> None:
         stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
-        while not slow.struck and first.poll() is None:
-            pair.served.call(lambda: None)
-        assert first.poll() is None, first.communicate()
+        under_way(first, slow)
         for refused in (pair.weft("sync", code=2), pair.weft("issues", "retry", "--all", code=2)):
             refused.says(
                 f"{pair.state} is in use by process {first.pid} on ",
@@ -181,8 +190,7 @@ def test_a_process_that_was_killed_leaves_no_lock(pair: Any) -> None:
     slow = pair.fault("erp", "slow", method="POST", path="customers", seconds=5.0, late=True, count=1)
     pair.write()
     first = subprocess.Popen([sys.executable, "-m", "weft.cli", "sync"], cwd=pair.folder, stdout=subprocess.DEVNULL)
-    while not slow.struck and first.poll() is None:
-        pair.served.call(lambda: None)
+    under_way(first, slow)
     first.kill()
     first.wait(timeout=30)
     pair.heal()

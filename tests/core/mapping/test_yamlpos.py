@@ -68,7 +68,7 @@ def test_aliases_and_merges():
         ("? [1]\n: 2", "f.yaml:1:3: a key must be a plain text"),
         ("<<: 1", "'<<' takes a mapping"),
         ("a: 'x", "f.yaml:1:"),
-        ("a: \x01", "f.yaml: holds a character"),
+        ("a: \x01", "f.yaml:1:4: the character U\\+0001 is not allowed"),
         ("a: 1\n---\nb: 1", "f.yaml:3:1: a second document"),
     ],
 )

@@ -10,6 +10,7 @@ import ssl
 import httpx
 import pytest
 from aiohttp import web
+from weft.errors import ConfigError
 from weft.net.errors import InsecureUrl, MaybeSent, NotSent
 from weft.net.transport import AiohttpTransport, tls_context
 
@@ -253,9 +254,9 @@ def test_verification_cannot_be_switched_off():
 def test_unusable_ca_file_names_the_file(tmp_path):
     bad = tmp_path / "ca.pem"
     bad.write_text("not a certificate")
-    with pytest.raises(ValueError, match=r"ca\.pem: cannot be read"):
+    with pytest.raises(ConfigError, match=r"ca\.pem: cannot be read"):
         AiohttpTransport(ca_file=bad)
-    with pytest.raises(ValueError, match=r"none\.pem: cannot be read"):
+    with pytest.raises(ConfigError, match=r"none\.pem: cannot be read"):
         AiohttpTransport(ca_file=tmp_path / "none.pem")
 
 

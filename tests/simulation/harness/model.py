@@ -43,13 +43,16 @@ class State:
     """One possible state: what each side holds (None: not there), and what they last agreed on.
 
     ``base`` None: never paired; a field of it is UNKNOWN while the two have differed ever since they
-    were paired. ``chosen`` holds a person's choices by field index.
+    were paired. ``chosen`` holds a person's choices by field index. ``unsure`` names fields that were
+    written to a side and may not have been remembered (the process ended), with the base before: should
+    a person overwrite such a value, nobody can tell whether the write or the person came first.
     """
 
     left: Values | None
     right: Values | None
     base: tuple[Any, ...] | None = None
     chosen: frozenset[tuple[int, str]] = frozenset()
+    unsure: frozenset[tuple[int, str, Any]] = frozenset()
 
 
 class _Unknown:
@@ -127,7 +130,7 @@ def touched(state: State, rules: Rules) -> set[State]:
     found: set[State] = set()
     for step in steps(state, rules):
         for writes in ((step.to_left, step.to_right), (step.to_left, ()), ((), step.to_right), ((), ())):
-            found.add(_agreed(state, *writes))
+            found.add(_agreed(state, *writes, sure=False))
     return found
 
 
@@ -158,7 +161,9 @@ def _lonely(state: State, rules: Rules) -> set[State] | None:
     return {state, State(None, None)}
 
 
-def _agreed(state: State, to_left: Iterable[tuple[int, Any]], to_right: Iterable[tuple[int, Any]]) -> State:
+def _agreed(
+    state: State, to_left: Iterable[tuple[int, Any]], to_right: Iterable[tuple[int, Any]], *, sure: bool = True
+) -> State:
     assert state.left is not None
     assert state.right is not None
     left, right = list(state.left), list(state.right)
@@ -170,7 +175,9 @@ def _agreed(state: State, to_left: Iterable[tuple[int, Any]], to_right: Iterable
     base = tuple(a if a == b else known for a, b, known in zip(left, right, old, strict=True))
     equal = {index for index, (a, b) in enumerate(zip(left, right, strict=True)) if a == b}
     chosen = frozenset(one for one in state.chosen if one[0] not in equal)
-    return State(tuple(left), tuple(right), base, chosen)
+    written = {(i, side, old[i]) for side, writes in (("left", to_left), ("right", to_right)) for i, _ in writes}
+    unsure = frozenset() if sure else state.unsure | written
+    return State(tuple(left), tuple(right), base, chosen, unsure)
 
 
 def asked(state: State, rules: Rules) -> frozenset[str]:
@@ -198,10 +205,24 @@ class Thing:
     def edited(self, side: str, values: Values | None, what: str) -> None:
         """A person changed, created or deleted it (None) on one side."""
         self.history.append(f"{side}: {what}")
-        if side == "left":
-            self.states = {self._fresh(replace(one, left=values)) for one in self.states}
-        else:
-            self.states = {self._fresh(replace(one, right=values)) for one in self.states}
+        self.states = {
+            self._fresh(replace(after, left=values) if side == "left" else replace(after, right=values))
+            for before in self.states
+            for after in self._doubted(before, side, values)
+        }
+
+    @staticmethod
+    def _doubted(state: State, side: str, values: Values | None) -> list[State]:
+        """The state, and the same with the base before a write that is overwritten now."""
+        held = state.left if side == "left" else state.right
+        found = [state]
+        if held is None or values is None or state.base is None:
+            return found
+        for index, target, before in state.unsure:
+            if target == side and values[index] != held[index]:
+                base = (*state.base[:index], before, *state.base[index + 1 :])
+                found += [replace(one, base=base) for one in found]
+        return found
 
     @staticmethod
     def _fresh(state: State) -> State:

@@ -157,6 +157,7 @@ class People:
         if not free:
             return
         kind, name = self.rng.choice(free)
+        self.world.names[side, OBJECTS[side][kind], seen.keys[kind, name]] = (kind, name)
         system = self.world.pair.systems[side]
         self.world.edited(side, kind, name, None, "deleted")
         system.remove(OBJECTS[side][kind], seen.keys[kind, name])

@@ -177,7 +177,10 @@ class App:
         """Run a coroutine to its end."""
         import asyncio
 
-        return asyncio.run(work)
+        from weft.collector import rare_collections
+
+        with rare_collections():
+            return asyncio.run(work)
 
 
 def user() -> str:

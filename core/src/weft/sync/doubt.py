@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from weft.model.values import Ref
 from weft.records import Condition, Query, Side
@@ -36,6 +36,9 @@ class Found:
     searchable: bool = True
 
 
+Closed = tuple[str, Literal["done", "abandoned"], str | None]
+
+
 async def clear_doubts(run: Run, works: Sequence[Work], settlement: Settlement) -> list[Work]:
     """Settle earlier writes for these records; returns the works that may go on."""
     if run.plan_only:
@@ -57,14 +60,23 @@ async def clear_doubts(run: Run, works: Sequence[Work], settlement: Settlement) 
 
     unsettled = await run.runtime.state.read(read)
     held: set[int] = set()
+    closed: dict[int, list[Closed]] = defaultdict(list)
     for (side, connection), group in groups.items():
         known = unsettled[side, connection]
         for work in group if known else ():
             for intent in known.get(_source(work, side), []):
                 same_place = intent.company == work.target.company or side == "left"
-                if intent.side == side and same_place and not await _clear(run, work, intent, settlement):
+                if intent.side != side or not same_place:
+                    continue
+                before = len(settlement.intents)
+                if not await _clear(run, work, intent, settlement):
                     held.add(id(work))
-    return [work for work in works if id(work) not in held]
+                closed[id(work)] += settlement.intents[before:]
+                del settlement.intents[before:]
+    free = [work for work in works if id(work) not in held]
+    for work in free:  # of a work that must wait nothing is remembered yet, so its intents stay as they are
+        settlement.intents += closed[id(work)]
+    return free
 
 
 def _source(work: Work, side: Side) -> str:
