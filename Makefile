@@ -27,7 +27,7 @@ lint: setup ## Check style, formatting and types
 	$(BIN)/mypy
 
 bench: setup ## Measure, as ratios against a floor taken in the same run
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run --json benchmarks/results.json $(ARGS)
 
 simulate: setup ## Long simulation of edits, faults and kills (WEFT_SEEDS=5000)
 	WEFT_SEEDS=$(WEFT_SEEDS) $(PYTEST) --timeout 0 $(ARGS) tests/simulation

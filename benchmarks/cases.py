@@ -10,18 +10,20 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from weft.records import Hint
-from weft.runtime import Runtime
-from weft.sync.capture import scan
-from weft.sync.cycle import Report, run_flow, sync
-from weft.sync.run import Run
 
 from benchmarks.floor import Floor, replay
 from benchmarks.recording import Recording, recording
 from benchmarks.systems import Pair, Served, credentials, flow_of, weft
+from weft.records import Hint
+from weft.runtime import Runtime
+from weft.state.tx import Tx
+from weft.sync.capture import scan
+from weft.sync.cycle import Report, run_flow
+from weft.sync.run import Run
 
 
 @dataclass(slots=True)
@@ -47,6 +49,12 @@ class Result:
     floor_latency_ms: float | None = None
     aim: str = ""
     met: bool | None = None
+
+    def counted(self, records: int) -> Result:
+        """The same, where fewer records were at stake."""
+        self.records = records
+        self.records_per_second, self.records_per_core_second = records / self.seconds, records / self.cpu
+        return self
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -91,7 +99,9 @@ def expect(report: Report, **counts: int) -> dict[str, int]:
     """Figures of a run that did something else would mean nothing."""
     wrong = {name: report.counts.get(name, 0) for name, n in counts.items() if report.counts.get(name, 0) != n}
     if report.state not in ("done",) or wrong:
-        raise SystemExit(f"the run was not what is to be measured: {report.state} {report.error} {report.counts}; {counts}")
+        raise SystemExit(
+            f"the run was not what is to be measured: {report.state} {report.error} {report.counts}; {counts}"
+        )
     return report.counts
 
 
@@ -170,28 +180,50 @@ class Bench:
         async def load(runtime: Runtime) -> dict[str, int]:
             return expect(await run_flow(runtime, "customers"), created=self.size, linked=self.size)
 
-        return await self._writing("first load", self.size, load, right=0, aim=0.5)
+        return await self._writing("first load", load, right=0, aim=0.5)
 
     async def changed(self) -> Result:
         """2 % of the records were changed on each side, and nothing else."""
-        edited = 0
+        edited: list[str] = []
 
         async def follow(runtime: Runtime) -> dict[str, int]:
-            return expect(await run_flow(runtime, "customers"), updated=edited)
+            return expect(await run_flow(runtime, "customers"), updated=len(edited))
 
         def edit(served: Served) -> None:
-            nonlocal edited
-            edited = served.edit()
+            edited[:] = [key for keys in served.edit().values() for key in keys]
 
-        result = await self._writing("2 % changed on both sides", self.size, follow, right=self.size, edit=edit)
-        result.records = edited
-        result.records_per_second, result.records_per_core_second = edited / result.seconds, edited / result.cpu
-        return result
+        result = await self._writing("2 % changed on both sides", follow, right=self.size, edit=edit)
+        return result.counted(len(edited))
+
+    async def latency(self) -> Result:
+        """From the hint that a record has changed until the other side has it and the link is settled."""
+        keys: list[str] = []
+        taken: list[float] = []
+
+        async def follow(runtime: Runtime) -> dict[str, int]:
+            flow = await flow_of(runtime)
+            [compiled] = [c for c in flow.left.mappings.values() if not c.mapping.optional][:1]
+            place = (compiled.mapping.object.read, flow.left.companies[0])
+            counts: dict[str, int] = {}
+            for key in keys:
+                begun = time.perf_counter()
+                hint = Hint(place[0], key, place[1])
+                await runtime.state.write(partial(_hint, flow.left.connection, hint))
+                counts = expect(await run_flow(runtime, "customers", mode="keys"), updated=1)
+                taken.append(time.perf_counter() - begun)
+            return counts
+
+        def edit(served: Served) -> None:
+            keys[:] = served.edit(min(20, max(1, self.size // 50)))["left"]
+
+        result = await self._writing("single record", follow, right=self.size, edit=edit)
+        result.latency_ms = statistics.median(taken[len(keys) :]) * 1000
+        result.floor_latency_ms = result.floor_seconds / len(keys) * 1000
+        return result.counted(len(keys))
 
     async def _writing(
         self,
         name: str,
-        records: int,
         work: Callable[[Runtime], Awaitable[dict[str, int]]],
         *,
         right: int,
@@ -212,18 +244,18 @@ class Bench:
                         await work(runtime)
                     origins = served.origins
                     continue
-                measured.weft.append(await timed(lambda runtime=runtime: work(runtime)))
+                measured.weft.append(await timed(partial(work, runtime)))
             async with AsyncExitStack() as stack:
                 served = stack.enter_context(self.pair.serve(self.size, right))
                 if edit is not None:
                     edit(served)
                 runtime = await stack.enter_async_context(weft(self.pair, served, self.fresh()))
                 measured.floor.append(await self.floor(measured.recording, origins, served, runtime))
-        return measured.result(name, records, aim)
+        return measured.result(name, self.size, aim)
 
-    async def latency(self) -> Result:
-        """From a hint that one record changed until its change is settled on the other side."""
-        raise NotImplementedError
+
+def _hint(connection: str, hint: Hint, tx: Tx) -> None:
+    tx.hints.put_many("customers", connection, [hint], datetime.now(UTC))
 
 
 async def _read(runtime: Runtime) -> dict[str, int]:

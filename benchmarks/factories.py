@@ -17,11 +17,6 @@ EVERY = 50
 """One record in so many is edited on each side: 2 %."""
 
 
-def edited(index: int, offset: int) -> bool:
-    """The left side edits one record of fifty, the right side another one."""
-    return index % EVERY == offset
-
-
 def business_central(left: int, right: int) -> list[Simulator]:
     """One environment with two companies, *Left* and *Right*, that hold so many of the same customers."""
     from weft_bc.simulator.parties import party, rng
@@ -39,16 +34,31 @@ def business_central(left: int, right: int) -> list[Simulator]:
         customers(co, [party(index) for index in range(count)], now)
     left_co, right_co = sim.env.companies.values()
 
-    async def edit(offset: int = 0, count: int | None = None) -> int:
-        """People change credit limits on the left and telephone numbers on the right."""
-        done = 0
-        for co, place, values in ((left_co, offset, "creditLimit"), (right_co, offset + EVERY // 2, "phoneNumber")):
-            for index, row in enumerate(list(co.tables["customers"])):
-                if edited(index, place % EVERY) and (count is None or done < count):
-                    value: Any = Decimal(500 + index) if values == "creditLimit" else f"+1 555 {index:07d}"
-                    sim.env.writer.update(co, co.schema["customers"], row, {values: value}, "*")
-                    done += 1
-        return done
+    async def edit(count: int | None = None) -> dict[str, list[str]]:
+        """People change credit limits on the left and telephone numbers on the right; which, by side."""
+        changed: dict[str, list[str]] = {}
+        for side, co, offset in (("left", left_co, 0), ("right", right_co, EVERY // 2)):
+            rows = [row for index, row in enumerate(list(co.tables["customers"])) if index % EVERY == offset][:count]
+            for index, row in enumerate(rows):
+                value: Any = Decimal(50_000 + index) if side == "left" else f"+1 555 {index:07d}"
+                field = "creditLimit" if side == "left" else "phoneNumber"
+                sim.env.writer.update(co, co.schema["customers"], row, {field: value}, "*")
+            changed[side] = [str(row["id"]) for row in rows]
+        return changed
 
-    sim.register("edit_some", edit, "edit 2 % of the customers on both sides: offset, count")
+    sim.register("edit_some", edit, "edit 2 % of the customers on both sides: count")
+    return [sim]
+
+
+def creatio(records: int) -> list[Simulator]:
+    """A Creatio site with weft's package and so many accounts, all of them customers."""
+    from weft_creatio.package.build import BuildOptions, build_archive
+    from weft_creatio.package.contents import read_package
+    from weft_creatio.package.model import load_model
+    from weft_creatio.simulator import CreatioSimulator
+    from weft_creatio.simulator.seed.parties import CUSTOMER
+
+    sim = CreatioSimulator.create(records, 7, clock=SimClock(START))
+    sim.installer.apply(read_package(build_archive(load_model(), BuildOptions())))
+    sim.site.db.execute("UPDATE Account SET TypeId=?", (CUSTOMER,))
     return [sim]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import httpx
 import orjson
-from weft.net.transport import AiohttpTransport
 
 from benchmarks.recording import Recording, Sent
+from weft.net.transport import AiohttpTransport
 
 CREDENTIALS = ("authorization", "cookie", "bpmcsrf")
 DERIVED = ("host", "content-length", "connection")
@@ -44,7 +44,7 @@ class _Ready:
 
 
 async def replay(
-    recording: Recording, origins: Mapping[str, str], credentials: Mapping[str, list[tuple[str, str]]], ca_file: str
+    recording: Recording, origins: Mapping[str, str], credentials: Mapping[str, list[tuple[str, str]]], ca_file: str | None
 ) -> Floor:
     """``origins``: where weft sent its requests -> where these go. ``credentials``: headers by new origin."""
     ready = [_ready(one, origins, credentials) for one in recording.requests]

@@ -15,6 +15,7 @@ from decimal import Decimal
 from hashlib import blake2b
 
 import orjson
+
 from weft import yamlpos
 from weft.mapping.comparison import Comparator
 from weft.mapping.compile import compile_mapping
@@ -109,13 +110,9 @@ def main(count: int) -> None:
     mapping = parse(yamlpos.load(MAPPING, "benchmark"))
 
     def compiled_anew() -> object:
-        return compile_mapping(
-            mapping, CUSTOMER, kind="bench", entities=ENTITIES, ref_object=lambda _: "Customers"
-        )
+        return compile_mapping(mapping, CUSTOMER, kind="bench", entities=ENTITIES, ref_object=lambda _: "Customers")
 
-    compiled = compile_mapping(
-        mapping, CUSTOMER, kind="bench", entities=ENTITIES, ref_object=lambda _: "Customers"
-    )
+    compiled = compile_mapping(mapping, CUSTOMER, kind="bench", entities=ENTITIES, ref_object=lambda _: "Customers")
     tables, record = NoTables(), Record("Customers", "k", DATA)
     result = compiled.read([record], tables)[0]
     if result.canonical is None:

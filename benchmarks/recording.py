@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
+
 from weft.net.transport import AiohttpTransport
 
 

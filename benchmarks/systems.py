@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+
 from weft.collector import rare_collections
 from weft.config.loading import load_text
 from weft.plugins import Plugins
@@ -26,13 +27,17 @@ class Served:
     """Both systems, running. ``origins``: scheme, host and port of each, left first."""
 
     connections: str
-    ca_file: str
+    ca_file: str | None
     origins: list[str]
     controls: list[ControlClient]
 
-    def edit(self, **options: int) -> int:
-        """Let people change 2 % of the records on each side; how many were changed."""
-        return sum(int(control.command("edit_some", **options)) for control in self.controls)
+    def edit(self, count: int | None = None) -> dict[str, list[str]]:
+        """Let people change 2 % of the records on each side, or so many of them; the keys, by side."""
+        changed: dict[str, list[str]] = {"left": [], "right": []}
+        for control in self.controls:
+            for side, keys in control.command("edit_some", count=count).items():
+                changed[side] += keys
+        return changed
 
 
 class BusinessCentralPair:
@@ -41,13 +46,17 @@ class BusinessCentralPair:
     title = "Business Central - Business Central"
     plugins = ("bc",)
     connections = ("crm", "erp")
+    twins = True
+    """Both sides can be filled with the same records."""
 
     @contextmanager
     def serve(self, left: int, right: int) -> Iterator[Served]:
         from weft_bc.simulator.server import CLIENT_ID, CLIENT_SECRET
         from weft_bc.simulator.settings import Settings
 
-        with serve_in_process("benchmarks.factories:business_central", {"left": left, "right": right}, timeout=300) as s:
+        with serve_in_process(
+            "benchmarks.factories:business_central", {"left": left, "right": right}, timeout=300
+        ) as s:
             url, tenant = s.url("bc"), Settings().tenant
             text = "".join(
                 f"  {name}: {{kind: bc, url: '{url}', authority: '{url}/{{tenant}}', tenant: {tenant}, "
@@ -55,12 +64,41 @@ class BusinessCentralPair:
                 f"client_secret: {CLIENT_SECRET}}}}}\n"
                 for name, company in zip(self.connections, ("Left", "Right"), strict=True)
             )
-            assert s.ca_file is not None
             yield Served(text, s.ca_file, [url, url], [s.control("bc")])
 
 
-Pair = BusinessCentralPair
-PAIRS: dict[str, type[Pair]] = {"bc": BusinessCentralPair}
+class CreatioPair:
+    """A Creatio site on the left, a Business Central company on the right; each in a process of its own."""
+
+    title = "Creatio - Business Central"
+    plugins = ("creatio", "bc")
+    connections = ("crm", "erp")
+    twins = False
+
+    @contextmanager
+    def serve(self, left: int, right: int) -> Iterator[Served]:
+        if right:
+            raise ValueError("only the Creatio side of this pair can be filled beforehand")
+        from weft_bc.simulator.server import CLIENT_ID, CLIENT_SECRET
+        from weft_bc.simulator.settings import Settings
+
+        with ExitStack() as stack:
+            crm = stack.enter_context(
+                serve_in_process("benchmarks.factories:creatio", {"records": left}, timeout=600, tls=False)
+            )
+            args = {"left": 0, "right": 0}
+            erp = stack.enter_context(serve_in_process("benchmarks.factories:business_central", args, tls=False))
+            crm_url, erp_url, tenant = crm.url("creatio"), erp.url("bc"), Settings().tenant
+            text = (
+                f"  crm: {{kind: creatio, url: '{crm_url}', auth: {{username: Supervisor, password: Supervisor}}}}\n"
+                f"  erp: {{kind: bc, url: '{erp_url}', authority: '{erp_url}/{{tenant}}', tenant: {tenant}, "
+                f"company: Right, auth: {{client_id: {CLIENT_ID}, client_secret: {CLIENT_SECRET}}}}}\n"
+            )
+            yield Served(text, None, [crm_url, erp_url], [])
+
+
+Pair = BusinessCentralPair | CreatioPair
+PAIRS: dict[str, type[BusinessCentralPair] | type[CreatioPair]] = {"bc": BusinessCentralPair, "creatio": CreatioPair}
 
 CONFIG = """
 state: sqlite:///{state}

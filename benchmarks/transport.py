@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import httpx
 from aiohttp import web
+
 from weft.net.session import HttpSession
 from weft.net.settings import HttpSettings
 from weft.net.transport import AiohttpTransport

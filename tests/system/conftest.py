@@ -213,22 +213,28 @@ class Pair:
     def writes(self) -> int:
         """How many requests that change something the systems have seen, logins left out."""
         return sum(
-            one.method in ("POST", "PATCH", "PUT", "DELETE")
-            and not one.path.endswith(("/$batch", "/Login", "/token"))
+            one.method in ("POST", "PATCH", "PUT", "DELETE") and not one.path.endswith(("/$batch", "/Login", "/token"))
             for sim in (self.crm, self.erp)
             for one in sim.request_log
         )
 
     def untold(self) -> None:
-        """No secret stands in anything that was printed or is left in the folder."""
+        """No secret, and no token or session ticket that was given for one, stands in anything that was printed
+        or is left in the folder."""
         places = {f"the output of weft {' '.join(ran.args)}": ran.text.encode() for ran in self.ran}
         places |= {
             str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file() and path != self.yaml
         }
+        tokens = {*self.crm.sessions._tokens, *self.crm.sessions._sessions, *self.erp.entra._tokens}
+        spelt = {
+            one.encode(): secret
+            for secret in self.secrets
+            for one in (secret, quote_plus(secret), base64.b64encode(secret.encode()).decode())
+        }
+        spelt |= {token.encode(): token for token in tokens}
         for place, content in places.items():
-            for secret in self.secrets:
-                spelt = {secret, quote_plus(secret), base64.b64encode(secret.encode()).decode()}
-                assert not any(one.encode() in content for one in spelt), f"{place} holds the secret {secret!r}"
+            for one, secret in spelt.items():
+                assert one not in content, f"{place} holds the secret {secret!r}"
 
 
 def _by_name(rows: list[dict[str, Any]], column: str) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+CRM_SECRET, ERP_SECRET = "crm-Pa55word-7f3b9c", "erp~client~secret-41aa9e"
 CLEAR = "cl3ar-t3xt-s3cret-55"
 
 
@@ -68,10 +69,12 @@ def test_secret_in_the_wrong_place(pair: Any) -> None:
 
 
 def test_secret_in_clear_text_is_a_warning(pair: Any) -> None:
-    pair.config["connections"]["crm"]["auth"]["password"] = "crm-Pa55word-7f3b9c"
+    pair.config["connections"]["crm"]["auth"]["password"] = CRM_SECRET
     ran = pair.weft("check")
     assert ran.out.count("warning") == 2  # the finding, and the count of them
-    ran.says(pair.line("password:"), "connections.crm.auth.password: is a secret in clear text; put it into the environment")
+    ran.says(
+        pair.line("password:"), "connections.crm.auth.password: is a secret in clear text; put it into the environment"
+    )
 
 
 @pytest.mark.parametrize("system", ["creatio password", "creatio oauth", "business central"])
@@ -106,8 +109,8 @@ def test_wrong_credentials(pair: Any, monkeypatch: pytest.MonkeyPatch, system: s
     assert words[1] in reports[0]["error"]
     assert (reports[0]["state"], reports[0]["exit_code"]) == ("failed", 3)
     assert pair.writes() == before
-    monkeypatch.setenv("BAD_INPUT_CRM", "crm-Pa55word-7f3b9c")
-    monkeypatch.setenv("BAD_INPUT_ERP", "erp~client~secret-41aa9e")
+    monkeypatch.setenv("BAD_INPUT_CRM", CRM_SECRET)
+    monkeypatch.setenv("BAD_INPUT_ERP", ERP_SECRET)
     connections["crm"]["auth"] = good
     pair.agree("Adatum", "Contoso")
 
@@ -119,6 +122,34 @@ def test_credentials_that_expire_on_the_way(pair: Any) -> None:
     pair.fault("crm", "token_expiry", method="POST", path="odata", count=1)
     pair.fault("erp", "token_expiry", path="customers", count=1)
     pair.agree("Adatum", "Contoso")
+
+
+@pytest.mark.parametrize("system", ["BAD_INPUT_CRM", "BAD_INPUT_ERP"])
+def test_tracebacks_and_debug_logs_are_masked(pair: Any, monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    """``--debug`` and ``--log-level debug`` tell more, but no secret; the fixture searches all that was told."""
+    wrong = "wr0ng/s3cret+22=&x"
+    pair.secrets.add(wrong)
+    monkeypatch.setenv(system, wrong)
+    pair.account("Adatum", Zip="10115")
+    del pair.config["log"]
+    for command in (["check"], ["sync", "--json"]):
+        pair.weft("--debug", "--log-level", "debug", *command, code=3)
+    monkeypatch.setenv("BAD_INPUT_CRM", CRM_SECRET)
+    monkeypatch.setenv("BAD_INPUT_ERP", ERP_SECRET)
+    pair.fault("erp", "error_before", path="customers", message=f"cannot use {ERP_SECRET} here", status=400, count=2)
+    pair.weft("--debug", "--log-level", "debug", "sync", code=(1, 2)).says("cannot use *** here")
+    pair.heal()
+    pair.agree("Adatum")
+
+
+def test_the_search_for_secrets_finds_them(pair: Any) -> None:
+    """The fixture's own search fails where it should."""
+    pair.secrets.add("a-planted-secret")
+    planted = pair.folder / "planted.txt"
+    planted.write_text("password=a-planted-secret")
+    with pytest.raises(AssertionError, match=r"planted\.txt holds the secret"):
+        pair.untold()
+    planted.unlink()
 
 
 # -- certificates ----------------------------------------------------------------------------------

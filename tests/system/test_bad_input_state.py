@@ -53,9 +53,13 @@ def test_full_disk_at_the_start(pair: Any) -> None:
     pair.agree("Adatum")
 
 
-@pytest.mark.parametrize("room", [8, 24, 60, 120])
+@pytest.mark.parametrize("room", [16, 60, 120])
 def test_full_disk_on_the_way(pair: Any, room: int) -> None:
-    """Wherever a run is cut off: it says so, what was done stays done, and nothing is made twice."""
+    """Wherever a run is cut off: it says so, what was done stays done, and nothing is made twice.
+
+    With 16 KiB nothing has been sent yet, with 60 all is made over there and nothing of it noted here, with
+    120 it is noted.
+    """
     quiet(pair)
     pair.account("Adatum", Zip="10115")
     pair.agree("Adatum")
@@ -63,16 +67,12 @@ def test_full_disk_on_the_way(pair: Any, room: int) -> None:
     for n, name in enumerate(names):
         pair.account(name, Zip=f"1{n:04}")
     pair.customer("Contoso", email="office@contoso.example")
-    for _ in range(2):
-        done = command(pair, "sync", limit=room * 1024)
-        if done.returncode == 0:
-            break
-        assert done.returncode == 2, done.stdout + done.stderr
-        assert f"the state {pair.state}" in done.stderr + done.stdout
-        assert "free space" in done.stderr + done.stdout or "Make room" in done.stderr + done.stdout
-        assert "Traceback" not in done.stderr
-    print("ROOM", room, done.returncode, len(pair.customers()), len(pair.accounts()), done.stderr, done.stdout[-300:])
-    assert room > 100 or done.returncode == 2
+    done = command(pair, "sync", limit=room * 1024)
+    told = done.stdout + done.stderr
+    assert done.returncode == 2, told
+    assert f"the state {pair.state}" in told
+    assert "free space" in told or "Make room" in told
+    assert "Traceback" not in told
     pair.wait(700)
     pair.agree("Adatum", "Contoso", *names)
     assert pair.issues() == []

@@ -97,7 +97,7 @@ def test_quotes_and_percent_signs_in_keys(pair: Any) -> None:
     for n, name in enumerate(names):
         match = {"UsrTaxId": f"T'{n}%{n}/"} if n % 2 else {"Zip": f"1%{n}'"}
         pair.account(name, **match)
-    held = [("It's 100% \"A&B\" #1 +/?", {"postalCode": "1%0'"}), ("Other", {"taxRegistrationNumber": "T'3%3/"})]
+    held = [('It\'s 100% "A&B" #1 +/?', {"postalCode": "1%0'"}), ("Other", {"taxRegistrationNumber": "T'3%3/"})]
     for n, (name, match) in enumerate(held):
         pair.customer(name, number=f"C'{n}%", **match)
     pair.weft("sync")
@@ -130,7 +130,9 @@ def test_amounts_of_16_digits(pair: Any) -> None:
     pair.agree(*amounts, "Back")
     theirs = {name: Decimal(row["creditLimit"]) for name, row in pair.customers().items()}
     ours = {name: Decimal(row["UsrCreditLimit"]) for name, row in pair.accounts().items()}
-    assert ours == theirs == {name: Decimal(a) for name, a in amounts.items()} | {"Back": Decimal("7777777777777777.77")}
+    assert (
+        ours == theirs == {name: Decimal(a) for name, a in amounts.items()} | {"Back": Decimal("7777777777777777.77")}
+    )
     pair.edit_customer(back, creditLimit=Decimal("7777777777777777.78"))
     pair.agree(*amounts, "Back")
     assert pair.accounts()["Back"]["UsrCreditLimit"] == Decimal("7777777777777777.78")

@@ -145,9 +145,9 @@ def weft_open(ctx: Context) -> AbstractAsyncContextManager[Any]:
 
     The session is yours: core hands it back untouched, and looks only at its attribute ``identity``
     (where it has one): what :attr:`weft.records.Record.changed_by` shows for writes through it, so
-    that the system's own spelling of what we wrote is told from a person's edit. Entering must prove that the credentials
-    work (``AuthError`` with the system's own words otherwise) and that the address answers
-    (``EndpointDown``). Tokens are renewed by the session itself, in memory only.
+    that the system's own spelling of what we wrote is told from a person's edit. Entering must prove
+    that the credentials work (``AuthError`` with the system's own words otherwise) and that the
+    address answers (``EndpointDown``). Tokens are renewed by the session itself, in memory only.
 
     Example::
 

@@ -14,16 +14,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from harness.killing import Loop, Steps
+from harness.pair import Pair
+from harness.wire import Remote, Wire
+
 from weft.config.loading import load_text
 from weft.plugins import Plugins
 from weft.runtime import Runtime
 from weft.state.store import State
 from weft.sync.cycle import sync
 from weft.sync.verify import verify
-
-from harness.killing import Loop, Steps
-from harness.pair import Pair
-from harness.wire import Remote, Wire
 
 
 @dataclass
@@ -133,7 +133,9 @@ async def _answer(runtime: Runtime, told: Told, choices: list[tuple[int, Any]], 
         for issue, edited in choices:
             tx.issues.edit(issue, edited, now)
         if retry:
-            tx.issues.retry([one.id for one in tx.issues.page(limit=10_000, kind=["failed", "waiting", "ambiguous"])], now)
+            tx.issues.retry(
+                [one.id for one in tx.issues.page(limit=10_000, kind=["failed", "waiting", "ambiguous"])], now
+            )
 
     await runtime.state.write(write)
 

@@ -44,7 +44,7 @@ class State:
 
     ``base`` None: never paired; a field of it is UNKNOWN while the two have differed ever since they
     were paired. ``chosen`` holds a person's choices by field index. ``unsure`` names fields that were
-    written to a side and may not have been remembered (the process ended), with the base before: should
+    written to a side and may not have been remembered (the process ended), with the base and the choice before: should
     a person overwrite such a value, nobody can tell whether the write or the person came first.
     """
 
@@ -52,7 +52,7 @@ class State:
     right: Values | None
     base: tuple[Any, ...] | None = None
     chosen: frozenset[tuple[int, str]] = frozenset()
-    unsure: frozenset[tuple[int, str, Any]] = frozenset()
+    unsure: frozenset[tuple[int, str, Any, str | None]] = frozenset()
 
 
 class _Unknown:
@@ -97,8 +97,7 @@ def _field(state: State, rules: Rules, index: int) -> list[str | None]:
             return ["right"] if rules.to_left else [None]
         if right is None:
             return ["left"]
-        winner = _winner(rules, index) if rules.first == "owner" else ["asked"]
-        return winner
+        return _winner(rules, index) if rules.first == "owner" else ["asked"]
     moved_left, moved_right = left != base, right != base
     if moved_left and moved_right:
         return [choice] if choice is not None else _winner(rules, index)
@@ -175,7 +174,12 @@ def _agreed(
     base = tuple(a if a == b else known for a, b, known in zip(left, right, old, strict=True))
     equal = {index for index, (a, b) in enumerate(zip(left, right, strict=True)) if a == b}
     chosen = frozenset(one for one in state.chosen if one[0] not in equal)
-    written = {(i, side, old[i]) for side, writes in (("left", to_left), ("right", to_right)) for i, _ in writes}
+    choices = dict(state.chosen)
+    written = {
+        (i, side, old[i], choices.get(i))
+        for side, writes in (("left", to_left), ("right", to_right))
+        for i, _ in writes
+    }
     unsure = frozenset() if sure else state.unsure | written
     return State(tuple(left), tuple(right), base, chosen, unsure)
 
@@ -218,10 +222,11 @@ class Thing:
         found = [state]
         if held is None or values is None or state.base is None:
             return found
-        for index, target, before in state.unsure:
+        for index, target, before, choice in state.unsure:
             if target == side and values[index] != held[index]:
                 base = (*state.base[:index], before, *state.base[index + 1 :])
-                found += [replace(one, base=base) for one in found]
+                chosen = state.chosen | ({(index, choice)} if choice is not None else set())
+                found += [replace(one, base=base, chosen=chosen) for one in found]
         return found
 
     @staticmethod

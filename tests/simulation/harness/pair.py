@@ -220,7 +220,9 @@ def _erp(clock: Callable[[], datetime], answers: bool, tidy: Any) -> System:
 
 
 def _tidy(_: str, data: dict[str, Any]) -> dict[str, Any]:
-    return {n: " ".join(v.split()) if isinstance(v, str) and n in ("displayName", "note") else v for n, v in data.items()}
+    return {
+        n: " ".join(v.split()) if isinstance(v, str) and n in ("displayName", "note") else v for n, v in data.items()
+    }
 
 
 @dataclass

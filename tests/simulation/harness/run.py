@@ -14,14 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from weft.state.engine import make_engine
-from weft.state.place import parse
-from weft.state.store import State
-
 from harness.child import Asked
 from harness.people import People
 from harness.scenario import run
 from harness.world import World
+
+from weft.state.engine import make_engine
+from weft.state.place import parse
+from weft.state.store import State
 
 
 def warm(folder: Path) -> Path:

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from weft.errors import EndpointDown
-from weft.records import Item, Query
-
 from harness import child
 from harness.child import Asked, Engine, Told
 from harness.killing import KILLED
 from harness.pair import SETTLE, Late, Pair, carry_out, lose
+
+from weft.errors import EndpointDown
+from weft.records import Item, Query
 
 
 class Broken(AssertionError):

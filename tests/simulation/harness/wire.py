@@ -15,13 +15,13 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
+from harness.killing import Steps
+from harness.pair import Clock, System
+
 from weft import hookimpl
 from weft.errors import EndpointDown
 from weft.hookspecs import Connector
 from weft.records import Item, ObjectSchema, Outcome, Page, Query
-
-from harness.killing import Steps
-from harness.pair import Clock, System
 
 
 class Wire:

@@ -255,6 +255,8 @@ class World:
             record = self.names.get((issue["side"], issue["object"], issue["key"]))
             if record is None:
                 raise Violation(f"an issue about a record nobody knows: {issue}")
+            if issue["edited"] is not None:
+                troubled.add(record)  # answered, and not carried out yet
             if issue["kind"] == "conflict":
                 for name in issue["payload"]:
                     asked[record][SPELT.get(name, name)] = issue

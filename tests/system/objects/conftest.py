@@ -115,6 +115,12 @@ class World:
         state = self.runtime.state
         return self.served.run(lambda: state.read(lambda tx: tx.links.page(0, 10_000, entity=entity)))
 
+    def journal(self, flow: str, left: str) -> list[Any]:
+        """What weft did to a record of Creatio, oldest first."""
+        state = self.runtime.state
+        found = self.served.run(lambda: state.read(lambda tx: tx.journal.page(flow=flow, key=left, limit=100)))
+        return sorted(found, key=lambda entry: entry.id)
+
     # -- people in Creatio
 
     def add(self, entity: str, **values: Any) -> str:

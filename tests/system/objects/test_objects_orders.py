@@ -146,10 +146,12 @@ def test_shipped_and_invoiced(world: Any, shop: dict[str, str]) -> None:
     moved = world.bc("post", set="salesOrders", key=there["id"])
     assert moved["set"] == "salesInvoices"
     world.sync(sweep=True)
+    # The invoice is another object: the order's link ends, and what became of it is in the journal.
     link = world.link("sales_order", left=order)
-    assert (link.right_object, link.right_key) == ("salesInvoices", moved["id"])
-    assert world.rows("Order", Id=order) != []
-    # What people still do to it in Creatio is told, and changes nothing that was posted.
-    world.edit("Order", order, Notes="call before delivery")
-    world.sync(states=("done", "issues"))
+    assert (link.right_key, link.state) == (there["id"], "right_gone")
+    assert f"invoiced as {moved['number']}" in world.journal("orders", order)[-1].reason
+    # What people still do to the order in Creatio changes nothing that was posted.
+    world.edit_line("OrderProduct", world.id("OrderProduct", OrderId=order), Quantity=9)
+    world.quiet()
     assert world.bc("get", set="salesInvoices", key=moved["id"])["totalAmountIncludingTax"] == 3 * 500 * D("1.07")
+    assert world.bc_rows("salesOrders", id=there["id"]) == []

@@ -221,13 +221,14 @@ class CompiledMapping:
     def write(
         self, canonical: Canonical, op: Op, tables: Tables, *, native: Native | None = None,
         full: Mapping[str, Any] | None = None, children: Sequence[LineChange] = (),
-        own_key: str | None = None,
+        own_key: str | None = None, lines: Mapping[str, Sequence[Canonical]] | None = None,
     ) -> Mapped:
         """The canonical fields to be sent as native data; ``Mapped.children`` are the lines.
 
         ``full`` are all canonical fields known, for `out` expressions and currencies; ``native`` is
         the record as the target holds it, if known. ``children`` are the changes of lines (default:
-        ``canonical.changes``). ``own_key`` fills the mapping's ``own_key`` field on create.
+        ``canonical.changes``), ``lines`` those the target holds, for `out` expressions of a line that
+        changes in part. ``own_key`` fills the mapping's ``own_key`` field on create.
         ``deactivate`` gives the mapping's ``deactivate`` values; ``delete`` and ``action`` no data.
         With problems there is no native data.
         """
@@ -249,14 +250,19 @@ class CompiledMapping:
         self._write(Task(canonical.fields, known, tables, create, rows), data, problems)
         if create and own_key is not None and self.mapping.own_key is not None:
             data[self.mapping.own_key.field] = _fitted(self.mapping.own_key, own_key, problems)
-        items = [self._write_line(change, canonical, full or {}, tables, problems) for change in children]
+        held = {(name, line.key): line.fields for name, found in (lines or {}).items() for line in found}
+        items = [
+            self._write_line(change, canonical, full or {}, held.get((change.collection, change.key or ""), {}),
+                             tables, problems)
+            for change in children
+        ]  # fmt: skip
         if problems:
             return Mapped(problems=problems)
         return Mapped(native=data, children=items)
 
     def _write_line(
-        self, change: LineChange, document_: Canonical, full: Mapping[str, Any], tables: Tables,
-        problems: list[Problem],
+        self, change: LineChange, document_: Canonical, full: Mapping[str, Any], held: Mapping[str, Any],
+        tables: Tables, problems: list[Problem],
     ) -> Child:
         child = Child(change.collection, change.op, change.id, change.key, change.version)
         lines = self.lines.get(change.collection)
@@ -268,7 +274,7 @@ class CompiledMapping:
             create = change.op == "create"
             # The document's fields give the lines their currency and serve `out` as `document.…`.
             header = {**full, **document_.fields}
-            known = {**header, "document": header, **change.fields}
+            known = {**header, "document": header, **held, **change.fields}
             lines.write(Task(change.fields, known, tables, create), child.data, wrong)
             if create and lines.map.own_key is not None:
                 own = self.own_key_of(change.id, lines.map.own_key)

@@ -10,6 +10,9 @@
 | `RemoteError` | yes, and it answered with an error | the answer decides |
 | `BadResponse`, `TooLarge` | yes, and the answer cannot be used | no: look the record up first |
 
+All are :class:`weft.errors.WeftError`, of the class that tells core what to do: a connector that lets one
+pass out of a read, or out of a write before the next item, has said the right thing.
+
 Messages name the system, method, host and path (never the query, which may carry secrets), the status,
 and the system's own words.
 """
@@ -21,11 +24,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from weft import errors
+
 if TYPE_CHECKING:
     from weft.net.response import Response
 
 
-class NetError(Exception):
+class NetError(errors.WeftError):
     """Base of all failures in `weft.net`.
 
     `status` is the HTTP status if one was received, `retry_after` seconds the system asked to wait,
@@ -50,11 +55,11 @@ class NetError(Exception):
         self.response = response
 
 
-class InsecureUrl(NetError, ValueError):
+class InsecureUrl(NetError, errors.ConfigError, ValueError):
     """Plain http to a host other than loopback, or credentials about to leave for another origin."""
 
 
-class EndpointDown(NetError):
+class EndpointDown(NetError, errors.EndpointDown):
     """The system cannot be reached or says it is not in service; nothing was processed."""
 
 
@@ -64,7 +69,7 @@ class NotSent(EndpointDown, httpx.ConnectError):
     _request: httpx.Request | None = None
 
 
-class MaybeSent(NetError, httpx.ReadError):
+class MaybeSent(NetError, errors.EndpointDown, httpx.ReadError):
     """The request left, the answer did not arrive whole. A write is in doubt.
 
     `status` is set when the status line was received but not the whole body, or when a gateway
@@ -74,11 +79,11 @@ class MaybeSent(NetError, httpx.ReadError):
     _request: httpx.Request | None = None
 
 
-class Throttled(NetError):
+class Throttled(NetError, errors.EndpointDown):
     """The system asks for fewer requests; `retry_after` seconds are still to wait."""
 
 
-class AuthError(NetError):
+class AuthError(NetError, errors.AuthError):
     """Credentials refused, expired or unusable; `code` is the system's code (AADSTS…, invalid_client)."""
 
 
@@ -86,7 +91,7 @@ class RemoteError(NetError):
     """The system answered with an error status; the message holds its own words."""
 
 
-class BadResponse(NetError):
+class BadResponse(NetError, errors.EndpointDown):
     """An answer that is not what was asked for: HTML instead of JSON, JSON cut short, wrong envelope."""
 
 

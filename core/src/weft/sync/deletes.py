@@ -141,7 +141,7 @@ async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
     """Ask for records by key that a sweep did not see; handle those that are really gone."""
     groups: dict[tuple[str, str, str], list[Link]] = defaultdict(list)
     for link in links:
-        if link.state == f"{side}_gone":
+        if link.state == f"{side}_gone" or not run.flow.adopt(link):
             continue
         connection = link.left_connection if side == "left" else link.right_connection
         company = link.left_company if side == "left" else link.right_company

@@ -9,19 +9,24 @@ load begins anew: pairs that are linked by then are recognised by their fingerpr
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from weft.records import Target
+from weft.records import Side, Target
 from weft.state.cursors import Cursor
+from weft.sync import deletes
 from weft.sync.capture import scan
-from weft.sync.identify import Candidates, links_of, match_value, rules_of
+from weft.sync.identify import Candidates, key_of, links_of, match_value, rules_of
 from weft.sync.scratch import Place, Scratch
 from weft.sync.settle import Settlement
 from weft.sync.work import Caught
 
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
+    from weft.state.links import Link
+    from weft.state.tx import Tx
     from weft.sync.flow import End
     from weft.sync.pipeline import Pipeline
     from weft.sync.run import Run
@@ -41,8 +46,10 @@ class StagedMatcher:
     until :meth:`release`: nothing is paired twice.
     """
 
-    def __init__(self, scratch: Scratch) -> None:
+    def __init__(self, scratch: Scratch, staged: datetime) -> None:
         self._scratch = scratch
+        self.staged = staged
+        """When the last record had been read."""
         self._claimed: dict[tuple[str, str, str, str], str] = {}
 
     def release(self, origin: End, keys: Sequence[str]) -> None:
@@ -106,7 +113,8 @@ async def first_load(run: Run, pipeline: Pipeline) -> None:
         # Different systems are read side by side, the objects of one in turn.
         reads = [_stage_end(run, end, scratch) for end in run.flow.ends()]
         cursors = [cursor for found in await _together(reads) for cursor in found]
-        matcher = StagedMatcher(scratch)
+        await _unseen(run, scratch)
+        matcher = StagedMatcher(scratch, run.now)
         live, pipeline.matcher = pipeline.matcher, matcher
         pipeline.gate = asyncio.Lock()
         try:
@@ -137,6 +145,44 @@ async def _stage_end(run: Run, end: End, scratch: Scratch) -> list[Cursor]:
     return cursors
 
 
+async def _unseen(run: Run, scratch: Scratch) -> None:
+    """Linked before, by an earlier try or by import, and not there now: the cursors will not tell it."""
+    flow = run.flow
+    if run.plan_only:
+        return
+    for connection in flow.rights:
+        after = 0
+        while True:
+
+            def read(tx: Tx, after: int = after, connection: str = connection) -> list[Link]:
+                return tx.links.page(
+                    after,
+                    PAGE,
+                    entity=flow.entity.name,
+                    left_connection=flow.left.connection,
+                    right_connection=connection,
+                )
+
+            links = await run.runtime.state.read(read)
+            if not links:
+                break
+            after = links[-1].id
+            sides: tuple[Side, Side] = ("left", "right")
+            for side in sides:
+                places: dict[Place, list[Link]] = defaultdict(list)
+                for link in links:
+                    places[_place_of(link, side)].append(link)
+                for place, group in places.items():
+                    found = scratch.get(place, [key_of(link, side) for link in group])
+                    await deletes.suspected(run, side, [one for one in group if key_of(one, side) not in found])
+
+
+def _place_of(link: Link, side: Side) -> Place:
+    if side == "left":
+        return Place(side, link.left_connection, link.left_company, link.left_variant)
+    return Place(side, link.right_connection, link.right_company, link.right_variant)
+
+
 async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher) -> None:
     for end in run.flow.ends():
         for company in end.companies:
@@ -146,7 +192,7 @@ async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: St
                 async def bring(
                     page: list[Caught], end: End = end, company: str = company, compiled: CompiledMapping = compiled
                 ) -> None:
-                    await _bring(run, pipeline, end, company, compiled, page)
+                    await _bring(run, pipeline, end, company, compiled, page, matcher.staged)
                     matcher.release(end, [one.record.key for one in page])
 
                 await _overlapping(pages, bring)
@@ -219,10 +265,16 @@ def _values(run: Run, end: End, compiled: CompiledMapping, caught: Caught) -> li
 
 
 async def _bring(
-    run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, page: Sequence[Caught]
+    run: Run,
+    pipeline: Pipeline,
+    end: End,
+    company: str,
+    compiled: CompiledMapping,
+    page: Sequence[Caught],
+    staged: datetime,
 ) -> None:
     """One staged page through the cycle. What is linked by now is read fresh, if it needs a look at all:
-    the staged copy may be older than what this very load has written."""
+    the staged copy is older than a link that was settled after staging."""
     links = await links_of(run, end, company, [one.record.key for one in page])
     fresh: list[Caught] = []
     reread: list[str] = []
@@ -235,7 +287,7 @@ async def _bring(
         incomplete = end.side == "left" and len(known) < len(run.flow.rights)
         if prints == {one.print} and not incomplete:
             run.counts["unchanged"] += 1
-        elif None in prints or incomplete or any(link.updated_at < run.started for link in known):
+        elif None in prints or incomplete or any(link.updated_at < staged for link in known):
             reread.append(one.record.key)
     settlement = Settlement(run)
     await pipeline.caught(end, compiled, company, fresh, settlement)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
     from weft.model.entity import EntityType
     from weft.runtime import Runtime
+    from weft.state.links import Link
 
 Rule = Callable[[Canonical], bool]
 
@@ -195,6 +196,17 @@ class Flow:
             self._pairs[key] = found
         return found
 
+    def adopt(self, link: Link) -> bool:
+        """Make a link this flow's own. Another flow of the same entity may have made it under a variant that
+        is not used here (an open opportunity's quote, now that the opportunity is won): the link then goes
+        over to the variant here that is about the same object. False: there is none."""
+        left = _variant(self.left, link.left_variant, link.left_object)
+        right = _variant(self.rights[link.right_connection], link.right_variant, link.right_object)
+        if left is None or right is None:
+            return False
+        link.left_variant, link.right_variant = left, right
+        return True
+
     def side_of(self, connection: str) -> Side:
         return "left" if connection == self.left.connection else "right"
 
@@ -229,6 +241,12 @@ class Flow:
     def depends_on(self) -> set[str]:
         """Entities that records of this flow refer to."""
         return {e for end in self.ends() for m in end.mappings.values() for e in m.links()} - {self.entity.name}
+
+
+def _variant(end: End, variant: str, object: str) -> str | None:
+    if variant in end.mappings:
+        return variant
+    return next((name for name, one in end.mappings.items() if one.mapping.object.read == object), None)
 
 
 async def build(runtime: Runtime, name: str) -> Flow:

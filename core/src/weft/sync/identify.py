@@ -55,7 +55,7 @@ class Identified:
 
 
 async def links_of(run: Run, end: End, company: str, keys: Sequence[str]) -> dict[str, list[Link]]:
-    """All links of records of one end, over every connection of the flow's other side."""
+    """All links of records of one end that this flow can work with, over every connection of its other side."""
     flow = run.flow
     connections = list(flow.rights) if end.side == "left" else [end.connection]
 
@@ -65,8 +65,8 @@ async def links_of(run: Run, end: End, company: str, keys: Sequence[str]) -> dic
             for key, links in tx.links.by_keys(
                 flow.entity.name, flow.left.connection, connection, end.side, None, company, keys
             ).items():
-                found[key].extend(links)
-        return found
+                found[key].extend(link for link in links if flow.adopt(link))
+        return {key: links for key, links in found.items() if links}
 
     return await run.runtime.state.read(read)
 

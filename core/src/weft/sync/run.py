@@ -161,6 +161,7 @@ class Run:
                     full=source.fields,
                     children=record.changes,
                     own_key=own_key,
+                    lines=source.lines,
                 )
                 for record, own_key, source in zip(records, own_keys, sources, strict=True)
             ]
@@ -181,6 +182,7 @@ async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
     try:
         while (page := await following) is not None:
             following = asyncio.ensure_future(anext(pages, None))
+            await asyncio.sleep(0)  # lets it send its request before the page takes the processor
             yield page
     finally:
         following.cancel()

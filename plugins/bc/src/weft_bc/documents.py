@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weft.net.errors import MaybeSent, NetError
+from weft.net.failures import lost
 from weft.net.odata.errors import ODataError
 from weft.net.odata.query import Query as ODataQuery
 from weft.records import Child, Error, Item, Outcome
-from weft_bc.failures import DUPLICATE, is_missing, is_outage, lost, told
+from weft_bc.failures import DUPLICATE, is_missing, is_outage, told
 from weft_bc.outcomes import failed, set_in, typed
 from weft_bc.rows import ETAG, Row
 from weft_bc.selection import LinePlan, Plan

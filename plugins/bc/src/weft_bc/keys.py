@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from weft.errors import EndpointDown
-from weft.net.errors import NetError
 from weft.net.limiter import Lane
 from weft.net.odata.batch import Item, send_batch
 from weft.net.odata.errors import ODataError
 from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import any_of
 from weft.records import Moved, Page, Query
-from weft_bc.failures import is_missing, reading, stopped
+from weft_bc.failures import is_missing, reading
 from weft_bc.rows import TERMS, Row, chunks, records
 from weft_bc.selection import Plan
 from weft_bc.session import BcSession, Primary
@@ -61,13 +60,8 @@ async def _list(
     client, rows = session.client, []
     asked = plan.query(filter=any_of(plan.key, [session.key(key) for key in keys]))
     path = session.path(company, plan.object)
-    try:
-        async for page in client.pages(path, asked, headers=headers, lane=lane):
-            rows += page.rows
-    except ODataError:
-        raise
-    except NetError as error:
-        raise stopped(error) from error
+    async for page in client.pages(path, asked, headers=headers, lane=lane):
+        rows += page.rows
     return rows
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from weft.net import errors as net
+from weft.net.failures import lost
 from weft.net.limiter import Lane
 from weft.net.odata.batch import Item as BatchItem
 from weft.net.odata.batch import Result, send_batch
 from weft.net.odata.errors import BatchRejected, ODataError, entity
 from weft.records import Error, Intents, Item
-from weft_bc.failures import fault_of, is_outage, lost, stopped, told
+from weft_bc.failures import fault_of, is_outage, told
 from weft_bc.rows import ETAG, Row
 from weft_bc.session import BcSession
 
@@ -159,4 +160,4 @@ def halt(error: net.NetError) -> Halt:
     )
     words = Error(fault, str(error), code=error.code, status=error.status, retry_after=error.retry_after,
                   request_id=error.request_id or None)  # fmt: skip
-    return Halt(stopped(error), words)
+    return Halt(error, words)

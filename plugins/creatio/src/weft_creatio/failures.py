@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from weft import errors
-from weft.net import errors as net
 from weft.net.odata.errors import ODataError
 from weft.records import Error, Fault
 
@@ -85,20 +84,6 @@ def told(error: ODataError) -> Error:
     )
 
 
-def lost(error: net.NetError) -> Error:
-    """A write whose answer did not arrive."""
-    return Error(
-        "endpoint", str(error), status=error.status, retry_after=error.retry_after, request_id=error.request_id or None
-    )
-
-
-def stopped(error: net.NetError) -> errors.WeftError:
-    """The core exception for a failure after which nothing further can be sent."""
-    if isinstance(error, net.AuthError):
-        return errors.AuthError(str(error))
-    return errors.EndpointDown(str(error), retry_after=error.retry_after)
-
-
 @contextmanager
 def reading() -> Iterator[None]:
     """Turn failures of a read into core's exceptions.
@@ -109,10 +94,6 @@ def reading() -> Iterator[None]:
     """
     try:
         yield
-    except (net.EndpointDown, net.Throttled, net.MaybeSent, net.BadResponse, net.AuthError) as error:
-        raise stopped(error) from error
-    except net.InsecureUrl as error:
-        raise errors.ConfigError(str(error)) from error
     except ODataError as error:
         if error.status == 401:
             raise errors.AuthError(str(error)) from error

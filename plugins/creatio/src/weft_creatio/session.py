@@ -213,7 +213,7 @@ async def prove(session: CreatioSession) -> None:
         with reading():
             await session.client.send("GET", f"{session.client.root}/Contact?$select=Id&$top=1", lane="live")
     except ConfigError as error:
-        cause = error.__cause__
+        cause = error.__cause__ or error
         if isinstance(cause, ODataError) and is_denied(cause):
             raise ConfigError(
                 f"{system}: signed in, but the user may not read contacts by OData; it needs the operation "

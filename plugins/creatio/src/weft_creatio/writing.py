@@ -12,11 +12,12 @@ from typing import Any
 
 from weft.errors import AuthError, ConfigError, EndpointDown
 from weft.net.errors import AuthError as NetAuthError
+from weft.net.failures import lost
 from weft.net.odata.batch import Item as Request
 from weft.net.odata.literals import guid
 from weft.records import Context, Error, Intents, Item, Outcome, Result
 from weft_creatio import guard
-from weft_creatio.failures import fault_of, is_duplicate, is_missing, lost, stopped, told
+from weft_creatio.failures import fault_of, is_duplicate, is_missing, told
 from weft_creatio.lines import Money, complete, needs_line, with_paid_base, with_rate
 from weft_creatio.preparing import Job, Line, Unfit, prepare, today
 from weft_creatio.sending import Reply, Sender
@@ -57,7 +58,7 @@ class Writer:
         if failure is not None:
             raise failure
         if self.sender.down is not None:
-            raise stopped(self.sender.down)
+            raise self.sender.down
 
     async def _carry_out(self, jobs: Sequence[Job]) -> None:
         creates = [job for job in jobs if job.item.op == "create"]

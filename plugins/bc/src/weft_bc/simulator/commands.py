@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import no_record
 from weft_bc.simulator.rules.actions import run

@@ -12,7 +12,6 @@ from typing import Any
 
 from weft.testing.odata.store import Row, Store, Table
 from weft.testing.simulator.clock import SimClock
-
 from weft_bc.simulator.errors import BcError, no_record
 from weft_bc.simulator.schema import ZERO_GUID, EntitySet, Schema
 from weft_bc.simulator.settings import Settings

@@ -13,7 +13,6 @@ from weft.testing.odata.edmx import metadata_xml
 from weft.testing.odata.query import Expand, Query
 from weft.testing.odata.store import Store, Table
 from weft.testing.simulator.clock import SimClock
-
 from weft_bc.simulator.company import Change, Company
 from weft_bc.simulator.derived import prepare
 from weft_bc.simulator.errors import BcError

@@ -17,7 +17,6 @@ from weft.testing.odata.filter import (
     Path,
     columns_or_mixed,
 )
-
 from weft_bc.simulator.errors import BcError, bad_request
 from weft_bc.simulator.schema import EntitySet, Property, caption
 from weft_bc.simulator.settings import Settings

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+
 from weft.testing.odata.parts import SubResponse
 from weft.testing.odata.render import dumps, wrap
 from weft.testing.odata.store import Row
 from weft.testing.simulator.events import Delivery, Event, EventSender
-
 from weft_bc.simulator.company import Change
 from weft_bc.simulator.errors import BcError, bad_request, no_record
 from weft_bc.simulator.paths import Segment, guid_key, parse_path, string_key
@@ -24,7 +24,6 @@ from weft_bc.simulator.writing import check_tag
 
 if TYPE_CHECKING:
     from weft.testing.simulator import Simulator
-
     from weft_bc.simulator.environment import Environment
     from weft_bc.simulator.service import Call
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from weft.testing.simulator.clock import SimClock
-
 from weft_bc.simulator.errors import BcError
 from weft_bc.simulator.settings import Settings
 

@@ -16,7 +16,6 @@ from weft.testing.odata.query import Query
 from weft.testing.odata.render import dumps
 from weft.testing.odata.store import Row, Store, Table
 from weft.testing.odata.values import sort_key
-
 from weft_bc.simulator.errors import BcError, bad_request
 from weft_bc.simulator.filters import check_filter, equalities
 from weft_bc.simulator.schema import BLANKS, EDM, EntitySet, Navigation, Schema, caption

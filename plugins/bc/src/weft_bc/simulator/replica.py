@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Change, Company
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.environment import Environment
 from weft_bc.simulator.parties import party, rng

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
+
 from weft.testing.entra import EntraSimulator
 from weft.testing.odata.batch import parse_batch, render_json, render_multipart, run_batch
 from weft.testing.odata.edmx import service_document
@@ -18,7 +19,6 @@ from weft.testing.odata.parts import SubRequest, SubResponse
 from weft.testing.odata.render import dumps
 from weft.testing.simulator import Fault, SimClock, Simulator
 from weft.testing.simulator.middleware import to_web
-
 from weft_bc.simulator.commands import Commands
 from weft_bc.simulator.environment import Environment
 from weft_bc.simulator.errors import BcError, bad_request

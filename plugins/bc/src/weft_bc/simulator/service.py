@@ -12,7 +12,6 @@ from weft.testing.odata.parts import SubResponse
 from weft.testing.odata.query import Query, parse_query
 from weft.testing.odata.render import dumps, loads, wrap
 from weft.testing.odata.store import DuplicateKey, Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import BcError, bad_request, no_record, resource_not_found
 from weft_bc.simulator.paths import Segment, guid_key, parse_path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from weft.testing.odata import schema as odata
 from weft.testing.odata.store import Row, Store, Table, Unique
-
 from weft_bc.simulator.errors import BcError
 from weft_bc.simulator.schema import EntitySet, Schema
 from weft_bc.simulator.settings import Settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import BcError, bad_request, entity_changed
 from weft_bc.simulator.rules import all_rules

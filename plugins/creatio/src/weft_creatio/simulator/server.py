@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
 from weft.testing.odata.batch import (
     SubRequest,
     SubResponse,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import dialog
 from weft_bc.simulator.rules.documents import draft_only, posted_only

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import dialog, table_relation
 from weft_bc.simulator.schema import ZERO_GUID

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import BcError, dialog
 from weft_bc.simulator.rules.base import Parent, Rules, Values, changed

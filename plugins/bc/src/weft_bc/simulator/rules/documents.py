@@ -6,7 +6,6 @@ import datetime as dt
 from decimal import Decimal
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import BcError, dialog
 from weft_bc.simulator.rules.amounts import line_amounts, totals

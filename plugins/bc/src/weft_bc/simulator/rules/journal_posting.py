@@ -6,7 +6,6 @@ from collections import defaultdict
 from decimal import Decimal
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company, rounded
 from weft_bc.simulator.errors import dialog
 from weft_bc.simulator.rules.documents import nothing_to_post

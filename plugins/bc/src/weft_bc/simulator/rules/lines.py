@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company, rounded
 from weft_bc.simulator.errors import BcError, dialog
 from weft_bc.simulator.rules.amounts import line_amounts, totals

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from weft.testing.odata.store import Row
-
 from weft_bc.simulator.company import Company, rounded
 from weft_bc.simulator.errors import dialog
 from weft_bc.simulator.rules.amounts import line_amounts, totals

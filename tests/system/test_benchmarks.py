@@ -1,0 +1,48 @@
+"""The benchmarks run, and write down what they are to write down. Their figures are no test's business."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NUMBERS = ("seconds", "cpu", "floor_seconds", "ratio", "records_per_second", "records_per_core_second")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("bench") / "results.json"
+    command = [sys.executable, "-m", "benchmarks.run", "--quick", "--records", "100", "--json", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "single record" in done.stdout
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("case", "records"), [("read", 200), ("first", 100), ("unchanged", 200), ("changed", 4), ("latency", 2)]
+)
+def test_each_case_has_its_figures(report: dict[str, Any], case: str, records: int) -> None:
+    result = report["results"][case]
+    assert result["records"] == records
+    assert all(result[name] > 0 for name in NUMBERS)
+    assert result["requests"] > 0
+    assert result["differing_answers"] == 0, "the floor was given other answers than weft"
+
+
+def test_writing_cases_wrote(report: dict[str, Any]) -> None:
+    results = report["results"]
+    assert results["first"]["counts"]["created"] == 100
+    assert results["changed"]["counts"]["updated"] == 4
+    assert results["unchanged"]["counts"]["unchanged"] == 200
+
+
+def test_memory_is_measured_at_two_sizes(report: dict[str, Any]) -> None:
+    assert [one["records"] for one in report["memory"]] == [100, 200]
+    assert all(one["sweep_mb"] >= one["start_mb"] > 10 for one in report["memory"])
