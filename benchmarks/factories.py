@@ -56,9 +56,9 @@ def creatio(records: int) -> list[Simulator]:
     from weft_creatio.package.contents import read_package
     from weft_creatio.package.model import load_model
     from weft_creatio.simulator import CreatioSimulator
-    from weft_creatio.simulator.seed.parties import CUSTOMER
+    from weft_creatio.simulator.seed.parties import CUSTOMER, PARTNER, SUPPLIER
 
     sim = CreatioSimulator.create(records, 7, clock=SimClock(START))
     sim.installer.apply(read_package(build_archive(load_model(), BuildOptions())))
-    sim.site.db.execute("UPDATE Account SET TypeId=?", (CUSTOMER,))
+    sim.site.db.execute("UPDATE Account SET TypeId=? WHERE TypeId IN (?, ?)", (CUSTOMER, SUPPLIER, PARTNER))
     return [sim]

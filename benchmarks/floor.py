@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import httpx
@@ -35,6 +36,7 @@ class Floor:
 
 @dataclass(slots=True)
 class _Ready:
+    origin: str
     method: str
     url: str
     headers: list[tuple[str, str]]
@@ -44,24 +46,31 @@ class _Ready:
 
 
 async def replay(
-    recording: Recording, origins: Mapping[str, str], credentials: Mapping[str, list[tuple[str, str]]], ca_file: str | None
+    recording: Recording,
+    origins: Mapping[str, str],
+    credentials: Mapping[str, list[tuple[str, str]]],
+    ca_files: Mapping[str, str],
 ) -> Floor:
-    """``origins``: where weft sent its requests -> where these go. ``credentials``: headers by new origin."""
+    """``origins``: where weft sent its requests -> where these go. ``credentials`` (headers) and ``ca_files``
+    go by the new origin."""
     ready = [_ready(one, origins, credentials) for one in recording.requests]
-    transport = AiohttpTransport(ca_file=ca_file)
-    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=600) as client:
+    async with AsyncExitStack() as stack:
+        clients: dict[str, httpx.AsyncClient] = {}
+        for origin in dict.fromkeys(origins.values()):
+            transport = AiohttpTransport(ca_file=ca_files[origin])
+            client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=600)
+            clients[origin] = await stack.enter_async_context(client)
+            await client.get(origin)  # the connection is up, as weft's is
         running: set[asyncio.Task[None]] = set()
         result = Floor(0.0, 0.0, 0, 0)
-        for origin in dict.fromkeys(origins.values()):
-            await client.get(origin)  # the connection is up, as weft's is
         begun, cpu = time.perf_counter(), time.process_time()
         for one in ready:
             while len(running) >= one.in_flight:
                 _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             if one.in_flight == 1:
-                await _send(client, one, result)
+                await _send(clients[one.origin], one, result)
             else:
-                running.add(asyncio.create_task(_send(client, one, result)))
+                running.add(asyncio.create_task(_send(clients[one.origin], one, result)))
         if running:
             await asyncio.wait(running)
         result.seconds, result.cpu = time.perf_counter() - begun, time.process_time() - cpu
@@ -90,6 +99,5 @@ def _ready(sent: Sent, origins: Mapping[str, str], credentials: Mapping[str, lis
             body = orjson.loads(text)
         except orjson.JSONDecodeError:
             body = text  # multipart or a form
-    return _Ready(
-        sent.method, new + sent.url[len(old) :], headers + credentials[new], body, sent.in_flight, sent.status
-    )
+    url = new + sent.url[len(old) :]
+    return _Ready(new, sent.method, url, headers + credentials[new], body, sent.in_flight, sent.status)

@@ -1,6 +1,6 @@
 """Measure weft, each figure beside a floor taken in the same run.
 
-    python -m benchmarks.run [--quick] [--only NAME ...] [--pair NAME] [--json FILE] [--rounds N]
+    python -m benchmarks.run [--quick] [--only NAME ...] [--pair NAME ...] [--json FILE] [--rounds N]
 
 The floor is a bare loop over weft's own transport and orjson that sends the requests weft sent, with the same
 concurrency, to systems in the same state. ``ratio`` is floor time / weft's time. See docs/benchmarks.md.
@@ -13,6 +13,7 @@ import asyncio
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ import orjson
 import weft
 from benchmarks import memory
 from benchmarks.cases import Bench, Result
-from benchmarks.systems import PAIRS
+from benchmarks.systems import PAIRS, Pair
 
 CASES = ("read", "first", "unchanged", "changed", "latency")
+TWINS = ("changed", "latency")
+"""Cases that need both sides filled with the same records from the start."""
 HEADER = ("", "records", "weft s", "floor s", "ratio", "records/s", "a core", "requests", "at once", "aim")
 
 
@@ -32,47 +35,61 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small numbers: does it work?")
     parser.add_argument("--only", action="append", choices=(*CASES, "memory"), help="may be repeated")
-    parser.add_argument("--pair", choices=tuple(PAIRS), default=next(iter(PAIRS)), help="the two systems")
-    parser.add_argument("--records", type=int, help="a side; default 20000, quick 500")
+    parser.add_argument("--pair", action="append", choices=tuple(PAIRS), help="the two systems; default: each pair")
+    parser.add_argument("--records", type=int, help="a side; default 20000, quick 200")
     parser.add_argument("--rounds", type=int, help="default 3, quick 1")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     given = parser.parse_args(arguments)
-    size = given.records or (500 if given.quick else 20_000)
+    size = given.records or (200 if given.quick else 20_000)
     rounds = given.rounds or (1 if given.quick else 3)
     wanted = given.only or [*CASES, "memory"]
-    pair = PAIRS[given.pair]()
     report: dict[str, Any] = {
         "weft": weft.__version__,
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "systems": pair.title,
         "records": size,
-        "results": {},
-        "memory": [],
+        "rounds": rounds,
+        "pairs": {},
+        "memory": {},
     }
-    say(f"{pair.title}, {size:,} records a side, {rounds} rounds, Python {report['python']}, {report['cores']} cores\n")
-    row(HEADER)
+    say(f"{size:,} records a side, {rounds} rounds, Python {report['python']}, {report['cores']} cores")
+    names = given.pair or list(PAIRS)
+    for name in names:
+        report["pairs"][name] = measure(PAIRS[name](), size, rounds, wanted)
+    if "memory" in wanted:
+        sizes = (size, 2 * size) if given.quick else (size, 10 * size)
+        report["memory"] = {name: [grown(name, one) for one in sizes] for name in names[-1:]}
+    if given.json:
+        given.json.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+
+
+def measure(pair: Pair, size: int, rounds: int, wanted: Sequence[str]) -> dict[str, Any]:
+    """The cases of one pair, by name."""
+    cases = [name for name in CASES if name in wanted and (pair.twins or name not in TWINS)]
+    found: dict[str, Any] = {}
+    if cases:
+        say(f"\n{pair.title}\n")
+        row(HEADER)
     bench = Bench(pair, size, rounds)
     try:
-        for name in (name for name in CASES if name in wanted):
+        for name in cases:
             result = asyncio.run(getattr(bench, name)())
-            report["results"][name] = result.as_dict()
+            found[name] = result.as_dict()
             show(result)
     finally:
         bench.close()
-    if "memory" in wanted:
-        sizes = (size, 2 * size) if given.quick else (size, 10 * size)
-        say("")
-        for one in sizes:
-            figures = memory.in_process(given.pair, one)
-            report["memory"].append(figures)
-            say(
-                f"peak memory, {one:>8,} records: {figures['start_mb']:6.0f} MB at the start, "
-                f"{figures['first_load_mb']:6.0f} MB after the first load, {figures['sweep_mb']:6.0f} MB after a sweep"
-            )
-    if given.json:
-        given.json.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    return found
+
+
+def grown(pair_name: str, size: int) -> dict[str, Any]:
+    """Peak memory at one size."""
+    figures = memory.in_process(pair_name, size)
+    say(
+        f"\npeak memory, {size:,} records: {figures['start_mb']:.0f} MB at the start, "
+        f"{figures['first_load_mb']:.0f} MB after the first load, {figures['sweep_mb']:.0f} MB after a sweep"
+    )
+    return figures
 
 
 def show(result: Result) -> None:

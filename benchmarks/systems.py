@@ -24,11 +24,11 @@ from weft.testing.simulator.control_client import ControlClient
 
 @dataclass(slots=True)
 class Served:
-    """Both systems, running. ``origins``: scheme, host and port of each, left first."""
+    """Both systems, running. ``origins``: scheme, host and port of each, left first; ``ca_files`` go with them."""
 
     connections: str
-    ca_file: str | None
     origins: list[str]
+    ca_files: list[str]
     controls: list[ControlClient]
 
     def edit(self, count: int | None = None) -> dict[str, list[str]]:
@@ -64,7 +64,7 @@ class BusinessCentralPair:
                 f"client_secret: {CLIENT_SECRET}}}}}\n"
                 for name, company in zip(self.connections, ("Left", "Right"), strict=True)
             )
-            yield Served(text, s.ca_file, [url, url], [s.control("bc")])
+            yield Served(text, [url, url], [str(s.ca_file)] * 2, [s.control("bc")])
 
 
 class CreatioPair:
@@ -83,22 +83,22 @@ class CreatioPair:
         from weft_bc.simulator.settings import Settings
 
         with ExitStack() as stack:
-            crm = stack.enter_context(
-                serve_in_process("benchmarks.factories:creatio", {"records": left}, timeout=600, tls=False)
-            )
+            crm = stack.enter_context(serve_in_process("benchmarks.factories:creatio", {"records": left}, timeout=600))
             args = {"left": 0, "right": 0}
-            erp = stack.enter_context(serve_in_process("benchmarks.factories:business_central", args, tls=False))
+            erp = stack.enter_context(serve_in_process("benchmarks.factories:business_central", args))
             crm_url, erp_url, tenant = crm.url("creatio"), erp.url("bc"), Settings().tenant
             text = (
-                f"  crm: {{kind: creatio, url: '{crm_url}', auth: {{username: Supervisor, password: Supervisor}}}}\n"
+                f"  crm: {{kind: creatio, url: '{crm_url}', ca_file: '{crm.ca_file}', "
+                "auth: {username: Supervisor, password: Supervisor}}\n"
                 f"  erp: {{kind: bc, url: '{erp_url}', authority: '{erp_url}/{{tenant}}', tenant: {tenant}, "
-                f"company: Right, auth: {{client_id: {CLIENT_ID}, client_secret: {CLIENT_SECRET}}}}}\n"
+                f"company: Right, ca_file: '{erp.ca_file}', auth: {{client_id: {CLIENT_ID}, "
+                f"client_secret: {CLIENT_SECRET}}}}}\n"
             )
-            yield Served(text, None, [crm_url, erp_url], [])
+            yield Served(text, [crm_url, erp_url], [str(crm.ca_file), str(erp.ca_file)], [])
 
 
 Pair = BusinessCentralPair | CreatioPair
-PAIRS: dict[str, type[BusinessCentralPair] | type[CreatioPair]] = {"bc": BusinessCentralPair, "creatio": CreatioPair}
+PAIRS: dict[str, type[BusinessCentralPair] | type[CreatioPair]] = {"creatio": CreatioPair, "bc": BusinessCentralPair}
 
 CONFIG = """
 state: sqlite:///{state}

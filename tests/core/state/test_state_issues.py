@@ -25,9 +25,17 @@ def test_a_repeated_issue_is_renewed_not_doubled(state: State, make_issue: Make,
         other = tx.issues.open(make_issue("A1", "conflict"))
     assert (second.id, second.attempts, second.reason) == (first.id, 2, "still too long")
     assert (second.opened_at, second.updated_at) == (first.opened_at, later(9))
-    assert (second.edited, second.link_id) == ({"name": "shorter"}, 5)
+    assert (second.edited, second.link_id) == (None, 5), "the changed value has been tried"
     assert second.error == {"fault": "record", "message": "no", "retry_after": Decimal("0.5")}
     assert other.id != first.id
+
+
+def test_a_decision_stays_until_it_is_carried_out(state: State, make_issue: Make, later: Later) -> None:
+    with state.begin() as tx:
+        for kind in ("conflict", "delete"):
+            first = tx.issues.open(make_issue("A1", kind))
+            assert tx.issues.edit(first.id, {"name": "left"}, later(1))
+            assert tx.issues.open(make_issue("A1", kind, reason="again")).edited == {"name": "left"}
 
 
 def test_one_batch_may_name_a_record_twice(state: State, make_issue: Make) -> None:

@@ -137,7 +137,9 @@ def settled(state: State, rules: Rules) -> set[State]:
     """What a look leads to when nothing goes wrong: all writes are done."""
     lonely = _lonely(state, rules)
     if lonely is not None:
-        return lonely if not rules.whole and state.base is not None else lonely - {state} or {state}
+        if state.base is not None and (state.unsure or not rules.whole):
+            return lonely  # an edit that is not told apart from a write: asking is right as well
+        return lonely - {state} or {state}
     return {_agreed(state, step.to_left, step.to_right) for step in steps(state, rules)}
 
 
@@ -192,7 +194,7 @@ def asked(state: State, rules: Rules) -> frozenset[str]:
         there = state.left if state.left is not None else state.right
         assert there is not None
         changed = any(b is not UNKNOWN and v != b for v, b in zip(there, state.base, strict=True))
-        if rules.deletes == "ask" or (rules.deletes == "delete" and (changed or not rules.whole)):
+        if rules.deletes == "ask" or (rules.deletes == "delete" and (changed or state.unsure or not rules.whole)):
             return frozenset({"delete"})
     return frozenset()
 

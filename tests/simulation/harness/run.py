@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--history", help="print the history of one thing: 'customer T1'")
     parser.add_argument("--stop", action="store_true", help="stop at the first failure")
     given = parser.parse_args()
-    shm = Path("/dev/shm")
+    shm = Path("/dev/shm")  # noqa: S108  a state in memory, where there is such a place
     folder = Path(tempfile.mkdtemp(prefix="weft-simulation-", dir=shm if shm.is_dir() else None))
     failed = 0
     try:

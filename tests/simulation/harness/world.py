@@ -117,7 +117,8 @@ class World:
         return self.first
 
     def _line_winner(self) -> Any:
-        return self.strategy["order"]
+        strategy = self.strategy["order"]
+        return "review" if strategy == "newest" else strategy  # a line has no change time of its own
 
     def _rules(self, kind: str) -> Rules:
         winners = [self.strategy[kind]] * len(FIELDS[kind])

@@ -69,6 +69,12 @@ class World:
         self.stack.callback(state.close)
         self.runtime = await self.stack.enter_async_context(Runtime(load_text(text), state, Plugins.discover()))
 
+    def reopen(self) -> None:
+        """weft is stopped and started again with ``config`` as it is now."""
+        self.served.run(self.stack.aclose)
+        self.stack = AsyncExitStack()
+        self.served.run(self.open)
+
     def sync(self, *flows: str, sweep: bool = False, states: tuple[str, ...] = OK) -> list[Any]:
         """Run flows; every run must end in one of these states."""
         from weft.sync.cycle import sync

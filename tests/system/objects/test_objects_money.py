@@ -76,6 +76,11 @@ def test_new_rate_takes_over(world: Any, shop: dict[str, str]) -> None:
     world.bc("set_rate", currency="GBP", rate="2", date=day(0))
     world.sync("rates")
     assert (in_force(world, pound, day(0)), in_force(world, pound, day(3))) == (D("0.5"), D("0.625"))
+    # Set late, for days long past: today's rate stays what it is.
+    world.bc("set_rate", currency="GBP", rate="1.25", date=day(12))
+    world.sync("rates")
+    assert [in_force(world, pound, day(ago)) for ago in (0, 3, 8)] == [D("0.5"), D("0.625"), D("0.8")]
+    world.quiet("rates")
 
 
 def test_order_in_euros(world: Any, shop: dict[str, str]) -> None:

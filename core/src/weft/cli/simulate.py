@@ -97,6 +97,8 @@ def _options(options: tuple[str, ...]) -> dict[str, Any]:
 
 
 async def _serve(sims: list[Any], host: str, port: int, *, tls: bool, as_json: bool) -> None:
+    import yaml
+
     from weft.testing.simulator.serve import serve
 
     end = asyncio.Event()
@@ -108,11 +110,18 @@ async def _serve(sims: list[Any], host: str, port: int, *, tls: bool, as_json: b
         console.note("Ctrl-C ends it")
     try:
         async with serve(*sims, tls=tls, host=host, port=port) as served:
-            told = {"urls": served.urls, "ca_file": served.ca_file, "control_url": served.control_url}
+            entries = {sim.name: sim.connection(served.ca_file) for sim in sims}
+            connections = {name: entry for name, entry in entries.items() if entry}
+            told = {
+                "urls": served.urls, "ca_file": served.ca_file, "control_url": served.control_url,
+                "connections": connections,
+            }  # fmt: skip
             if as_json:
                 click.echo(json.dumps(told))
             else:
                 console.pairs({**served.urls, "CA file": served.ca_file, "control": served.control_url})
+                if connections:
+                    click.echo("\n" + yaml.safe_dump({"connections": connections}, sort_keys=False).rstrip() + "\n")
                 console.note("Ctrl-C ends it")
             await end.wait()
     except OSError as error:

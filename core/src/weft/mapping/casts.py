@@ -34,7 +34,7 @@ class Unfit(ValueError):
 def taker(kind: FieldKind, blank: Iterable[Any] = ()) -> Take:
     """The function that reads native values of a field of this kind."""
     listed = list(blank)
-    blanks = frozenset([ZERO_GUID, *(value for value in listed if not isinstance(value, bool))])
+    blanks = text_blanks(listed)
     flags = frozenset(value for value in listed if isinstance(value, bool))
     if kind == "text":
         return _text_taker(blanks, flags)
@@ -55,6 +55,11 @@ def taker(kind: FieldKind, blank: Iterable[Any] = ()) -> Take:
         return convert(raw)
 
     return take
+
+
+def text_blanks(blank: Iterable[Any]) -> frozenset[Any]:
+    """What a field takes for a blank, apart from flags; a text of nothing but spaces is one anyway."""
+    return frozenset([ZERO_GUID, *(value for value in blank if not isinstance(value, bool))])
 
 
 def _text_taker(blanks: frozenset[Any], flags: frozenset[bool]) -> Take:

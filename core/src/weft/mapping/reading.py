@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from weft.mapping.casts import Unfit, spelled, taker
+from weft.mapping.casts import Unfit, spelled, taker, text_blanks
 from weft.mapping.expression import ExpressionError
 from weft.mapping.spec import FieldSpec
 from weft.mapping.tables import Tables
@@ -29,6 +29,7 @@ def reader(specs: Sequence[FieldSpec]) -> Read:
     """One function that reads all readable fields of a record."""
     readable = [spec for spec in specs if spec.readable]
     feeds = Counter(spec.canonical for spec in readable)
+    texts: list[tuple[str, str, frozenset[Any], Callable[[Any], Any], FieldSpec]] = []
     plain: list[tuple[str, str, Callable[[Any], Any], FieldSpec]] = []
     special: list[tuple[str, Callable[[Record], Any], _Take, FieldSpec]] = []
     for spec in readable:
@@ -36,12 +37,26 @@ def reader(specs: Sequence[FieldSpec]) -> Read:
         simple = _plain_take(spec)
         alone = feeds[name] == 1 and spec.part is None and spec.path is None and spec.in_ is None
         if alone and simple is not None:
-            plain.append((name, spec.native, simple, spec))
+            blanks = _text_blanks(spec)
+            if blanks is not None:
+                texts.append((name, spec.native, blanks, simple, spec))
+            else:
+                plain.append((name, spec.native, simple, spec))
         else:
             special.append((name, _fetch(spec), _table_take(spec, simple), spec))
 
     def read(record: Record, tables: Tables, fields: Fields, problems: list[Problem]) -> None:
         data = record.data
+        # Texts are most of every record: what their taker does with a str stands here, without the call.
+        for name, native, blanks, take, spec in texts:
+            raw = data.get(native, ABSENT)
+            if raw.__class__ is str:
+                fields[name] = raw if raw and raw not in blanks and not raw.isspace() else None
+            elif raw is not ABSENT:
+                try:
+                    fields[name] = take(raw)
+                except Unfit as error:
+                    problems.append(_problem(spec, error))
         for name, native, take, spec in plain:
             raw = data.get(native, ABSENT)
             if raw is ABSENT:
@@ -61,6 +76,17 @@ def reader(specs: Sequence[FieldSpec]) -> Read:
                 problems.append(_problem(spec, error))
 
     return read
+
+
+def _text_blanks(spec: FieldSpec) -> frozenset[Any] | None:
+    """The blank texts of a field that is read as it stands; None for every other field."""
+    if spec.map.values or spec.field.values:
+        return None
+    kind = spec.field.kind
+    if kind == "any" and spec.map.cast is not None:
+        kind = spec.map.cast
+    as_text = kind == "text" if spec.target is None else spec.by == "code"
+    return text_blanks(spec.map.blank) if as_text else None
 
 
 def _problem(spec: FieldSpec, error: Exception) -> Problem:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, text, update
+from sqlalchemy import bindparam, case, Connection, func, literal_column, null, or_, select, text, update
 
 from weft.state import sql
 from weft.state.tables import issues as table
@@ -62,6 +62,10 @@ _RENEWED = ("entity", "label", "reason", "code", "error", "payload", "choices", 
             "waits_connection", "waits_key", "next_try_at", "updated_at", "run")  # fmt: skip
 
 
+DECIDED = ("conflict", "delete")
+"""Kinds of issue whose ``edited`` is a person's decision, not a value to try."""
+
+
 class Issues:
     """Reached as ``tx.issues``."""
 
@@ -79,13 +83,16 @@ class Issues:
 
     def upsert_many(self, issues: Sequence[Issue]) -> None:
         """Open issues. Where one is open for the same (flow, kind, side, connection, company, object,
-        key), it is renewed instead: attempts + 1, new reason; ``opened_at``, ``edited`` stay."""
+        key), it is renewed instead: attempts + 1, new reason; ``opened_at`` stays, and so does a decision
+        (``edited`` of the kinds in ``DECIDED``)."""
         if not issues:
             return
         statement = sql.upsert(self._db, table)
         new = statement.excluded
         changed: dict[str, Any] = {n: new[n] for n in _RENEWED}
         changed["attempts"] = table.c.attempts + 1
+        # A value that a person changed has been tried by now; a decision stays until it is carried out.
+        changed["edited"] = case((or_(*(table.c.kind == kind for kind in DECIDED)), table.c.edited), else_=null())
         changed["link_id"] = func.coalesce(new.link_id, table.c.link_id)
         statement = statement.on_conflict_do_update(
             index_elements=_UNIQUE, index_where=text("state = 'open'"), set_=changed

@@ -54,7 +54,7 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
     settlement.let_go(link)
     if link.state == f"{side}_gone":
         return False  # it was asked then, or is ignored
-    policy = policy_of(run, work)
+    policy = policy_of(run, work, work.origin)
     if policy in ("delete", "deactivate") and run.flow.writes(work.origin) and not _edited(work, work.origin):
         return True
     _note_gone(link, side, settlement)
@@ -125,11 +125,15 @@ def rerouted(run: Run, work: Work, target: Target, settlement: Settlement) -> No
     settlement.journal(work, "route", "review", "the company rule changed its mind", side="right")
 
 
-def policy_of(run: Run, work: Work) -> str:
-    """The delete policy in force for a pair."""
+def policy_of(run: Run, work: Work, survivor: Side) -> str:
+    """The delete policy in force for a pair of which ``survivor`` is still there. What cannot be marked
+    inactive there is asked about."""
     configured = run.flow.config.deletes
     mapped = work.pair.left.mapping.deletes or work.pair.right.mapping.deletes
-    return configured or mapped or "ask"
+    policy = configured or mapped or "ask"
+    if policy == "deactivate" and not work.pair.mapping(survivor).mapping.deactivate:
+        return "ask"
+    return policy
 
 
 def _note_gone(link: Link, side: Side, settlement: Settlement) -> None:
@@ -205,7 +209,7 @@ async def vanished(run: Run, side: Side, works: Sequence[Work], settlement: Sett
         link = work.link
         if link is None:
             continue
-        policy = policy_of(run, work)
+        policy = policy_of(run, work, other(side))
         connection = work.pair.connection_of(side)
         settlement.let_go(link)
         if policy == "ignore" or not run.flow.writes(other(side)):
@@ -292,7 +296,7 @@ async def carry_out(
                 )
                 settlement.journal(work, "delete", "asked", side=side)
                 continue
-            wanted = policy or policy_of(run, work)
+            wanted = policy or policy_of(run, work, side)
             deliveries.append(Delivery(work, side, wanted, {}))
     deliveries = await allow(run, deliveries, settlement)
     stopped = await deliver(run, deliveries)

@@ -109,21 +109,28 @@ def _place(far: End, variant: str, hit: Caught) -> tuple[str, str, str, str]:
 
 async def first_load(run: Run, pipeline: Pipeline) -> None:
     """Stage both sides, pair them, create what is missing, store the cursors."""
-    with Scratch() as scratch:
-        # Different systems are read side by side, the objects of one in turn.
-        reads = [_stage_end(run, end, scratch) for end in run.flow.ends()]
-        cursors = [cursor for found in await _together(reads) for cursor in found]
-        await _unseen(run, scratch)
-        matcher = StagedMatcher(scratch, run.now)
-        live, pipeline.matcher = pipeline.matcher, matcher
-        pipeline.gate = asyncio.Lock()
-        try:
-            await _bring_all(run, pipeline, scratch, matcher)
-        finally:
-            pipeline.matcher, pipeline.gate = live, None
+    for last in (False, False, True):
+        with Scratch() as scratch:
+            # Different systems are read side by side, the objects of one in turn.
+            reads = [_stage_end(run, end, scratch) for end in run.flow.ends()]
+            cursors = [cursor for found in await _together(reads) for cursor in found]
+            if await _unseen(run, scratch) and not last:
+                continue  # what a delete has removed from the other side is staged
+            await _bring_staged(run, pipeline, scratch)
+            break
     settlement = Settlement(run)
     settlement.cursors.extend(cursors)
     await settlement.commit()
+
+
+async def _bring_staged(run: Run, pipeline: Pipeline, scratch: Scratch) -> None:
+    matcher = StagedMatcher(scratch, run.now)
+    live, pipeline.matcher = pipeline.matcher, matcher
+    pipeline.gate = asyncio.Lock()
+    try:
+        await _bring_all(run, pipeline, scratch, matcher)
+    finally:
+        pipeline.matcher, pipeline.gate = live, None
 
 
 async def _together(reads: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -145,11 +152,13 @@ async def _stage_end(run: Run, end: End, scratch: Scratch) -> list[Cursor]:
     return cursors
 
 
-async def _unseen(run: Run, scratch: Scratch) -> None:
-    """Linked before, by an earlier try or by import, and not there now: the cursors will not tell it."""
+async def _unseen(run: Run, scratch: Scratch) -> bool:
+    """Linked before, by an earlier try or by import, and not there now: the cursors will not tell it.
+    True when there was any such record."""
     flow = run.flow
+    any_missing = False
     if run.plan_only:
-        return
+        return False
     for connection in flow.rights:
         after = 0
         while True:
@@ -174,7 +183,10 @@ async def _unseen(run: Run, scratch: Scratch) -> None:
                     places[_place_of(link, side)].append(link)
                 for place, group in places.items():
                     found = scratch.get(place, [key_of(link, side) for link in group])
-                    await deletes.suspected(run, side, [one for one in group if key_of(one, side) not in found])
+                    missing = [o for o in group if key_of(o, side) not in found and o.state != f"{side}_gone"]
+                    any_missing |= bool(missing)
+                    await deletes.suspected(run, side, missing)
+    return any_missing
 
 
 def _place_of(link: Link, side: Side) -> Place:

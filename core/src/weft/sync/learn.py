@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weft.model.values import ABSENT, EMPTY, Fields
-from weft.records import Record, Side
+from weft.records import Canonical, Record, Side
 from weft.sync.capture import fetch
 from weft.sync.decide import Same
 from weft.sync.deliver import Delivery
+from weft.sync.lines import LinePair
 from weft.sync.work import Base, Caught, Work, other
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def learn(work: Work, deliveries: Sequence[Delivery], afters: Afters) -> bool:
         _merge_lines(work.left.base, lines.learn_left)
         _merge_lines(work.right.base, lines.learn_right)
     settled = True
+    seen: list[tuple[Delivery, After]] = []
     for delivery in deliveries:
         if delivery.outcome is None or delivery.outcome.result not in WRITTEN:
             settled = False
@@ -106,12 +108,25 @@ def learn(work: Work, deliveries: Sequence[Delivery], afters: Afters) -> bool:
         if after is None:
             settled = False
             continue
-        _learn_side(work, delivery, after)
+        seen.append((delivery, after))
+    # Both sides learn what was decided from, before either is replaced by what it holds now: a person may
+    # have changed it since.
+    restless = False
+    replaced: list[tuple[LinePair, Side, Canonical | None]] = []
+    for delivery, after in seen:
+        restless |= _lines_moved(work, delivery, after)
+        replaced += _learn_side(work, delivery, after)
+    for delivery, after in seen:
         work.half(delivery.side).caught = after.caught
-    return settled and not _moved(work)
+    for pair, side, line in replaced:
+        if side == "left":
+            pair.left = line
+        else:
+            pair.right = line
+    return settled and not restless and not _moved(work)
 
 
-def _learn_side(work: Work, delivery: Delivery, after: After) -> None:
+def _learn_side(work: Work, delivery: Delivery, after: After) -> list[tuple[LinePair, Side, Canonical | None]]:
     side = delivery.side
     mine, yours = work.half(side), work.half(other(side))
     same = work.pair.comparator.same
@@ -123,7 +138,7 @@ def _learn_side(work: Work, delivery: Delivery, after: After) -> None:
             yours.base.fields[name] = source.fields[name]
     if delivery.op == "create":
         _learn_created(work, delivery, now)
-    _learn_lines(work, delivery, after)
+    return _learn_lines(work, delivery, after)
 
 
 def _held(name: str, now: Any, sent: Any, ours: bool, same: Same) -> Any:
@@ -150,11 +165,13 @@ def _learn_created(work: Work, delivery: Delivery, now: Fields) -> None:
             yours.base.fields[name] = source[name]
 
 
-def _learn_lines(work: Work, delivery: Delivery, after: After) -> None:
+def _learn_lines(work: Work, delivery: Delivery, after: After) -> list[tuple[LinePair, Side, Canonical | None]]:
+    """Returns the lines that are to be replaced by what the side holds now."""
     side = delivery.side
     mine, yours = work.half(side), work.half(other(side))
+    replaced: list[tuple[LinePair, Side, Canonical | None]] = []
     if after.caught.canonical is None or work.lines is None:
-        return
+        return replaced
     new_keys = dict(delivery.outcome.children) if delivery.outcome is not None else {}
     by_key = {line.key: line for group in after.caught.canonical.lines.values() for line in group}
     pairs = {pair.id: pair for pair in work.lines.pairs}
@@ -165,10 +182,7 @@ def _learn_lines(work: Work, delivery: Delivery, after: After) -> None:
         if change.op == "delete":
             mine.base.lines.get(change.collection, {}).pop(change.id, None)
             yours.base.lines.get(change.collection, {}).pop(change.id, None)
-            if side == "left":
-                pair.left = None
-            else:
-                pair.right = None
+            replaced.append((pair, side, None))
             continue
         key = new_keys.get(change.id) or change.key
         line = by_key.get(key) if key is not None else None
@@ -181,16 +195,45 @@ def _learn_lines(work: Work, delivery: Delivery, after: After) -> None:
         if source is not None:
             known = yours.base.lines.setdefault(change.collection, {}).setdefault(change.id, {})
             shared = work.pair.mapping(side).line_readable[change.collection]
-            known.update({n: v for n, v in source.fields.items() if n in shared or n in change.fields})
+            told = shared if change.op == "create" else frozenset(change.fields)
+            known.update({n: v for n, v in source.fields.items() if n in told or n in change.fields})
         if change.op == "create" and line is not None:
             for name, value in line.fields.items():
                 # The system's own figures of a new line (amounts, tax) are what it now holds.
                 held.setdefault(name, value)
         if line is not None:
-            if side == "left":
-                pair.left = line
-            else:
-                pair.right = line
+            replaced.append((pair, side, line))
+    return replaced
+
+
+def _lines_moved(work: Work, delivery: Delivery, after: After) -> bool:
+    """Has a line changed, come or gone on the side that was written, beyond what was sent there?"""
+    canonical, outcome = after.caught.canonical, delivery.outcome
+    if canonical is None or work.lines is None or outcome is None:
+        return False
+    before = {(p.collection, line.key): line for p in work.lines.pairs if (line := p.on(delivery.side)) is not None}
+    sent: dict[tuple[str, str | None], Fields] = {}
+    for change in delivery.changes:
+        key = outcome.children.get(change.id) or change.key
+        if change.op == "delete":
+            before.pop((change.collection, str(change.key)), None)
+        else:
+            sent[change.collection, key] = change.fields
+    for collection in work.pair.collections:
+        same = work.pair.line_comparators[collection].same
+        now = {line.key: line for line in canonical.lines.get(collection, [])}
+        if now.keys() != {key for name, key in (*before, *sent) if name == collection}:
+            return True
+        for key, line in now.items():
+            ours = sent.get((collection, key), {})
+            was = before.get((collection, key))
+            for name, value in line.fields.items():
+                if name in ours:
+                    if not after.ours and not same(name, value, ours[name]):
+                        return True
+                elif was is not None and name in was.fields and not same(name, value, was.fields[name]):
+                    return True
+    return False
 
 
 def _merge_lines(base: Base, learnt: dict[str, dict[str, Fields]]) -> None:

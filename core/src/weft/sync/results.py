@@ -15,7 +15,7 @@ from weft.sync.deliver import Delivery
 from weft.sync.guards import kind_of
 from weft.sync.learn import Afters, learn
 from weft.sync.run import Planned
-from weft.sync.settle import Settlement, shown
+from weft.sync.settle import Settlement, all_shown, shown
 from weft.sync.work import Caught, Work, label, other
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement
             reason or "rejected",
             code=error.code if error else "",
             error=error,
-            payload={"side": side, "fields": delivery.fields},
+            payload={"side": side, "fields": all_shown(delivery.fields)},
             retry_in=retry,
         )
     elif result == "in_doubt":
@@ -178,7 +178,9 @@ def _not_sent(run: Run, delivery: Delivery, settlement: Settlement) -> None:
         return
     reason = "; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in delivery.problems)
     code = delivery.problems[0].code
-    settlement.issue(work, "failed", reason, code=code, payload={"side": delivery.side, "fields": delivery.fields})
+    settlement.issue(
+        work, "failed", reason, code=code, payload={"side": delivery.side, "fields": all_shown(delivery.fields)}
+    )
     settlement.journal(work, delivery.op, "rejected", reason, side=delivery.side, fields=_movement(delivery))
 
 

@@ -7,7 +7,7 @@ stored until :meth:`Settlement.commit`, and then all of it at once.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -273,7 +273,7 @@ class Settlement:
             f"{names} changed, but the document on {work.pair.connection_of(side)} must not be edited "
             f"({why}); correct it there by a credit memo or reversal, or undo the change"
         )
-        self.issue(work, "failed", reason, code="locked", payload={"fields": dict(fields)})
+        self.issue(work, "failed", reason, code="locked", payload={"fields": all_shown(fields)})
         self.journal(work, "update", "rejected", reason, side=side)
 
     def conflicts(self, work: Work) -> None:
@@ -341,7 +341,7 @@ class Settlement:
             self.used.append(subject)
             return deliveries
         reason = f"needs approval: {self.run.flow.config.approve}"
-        detail: dict[str, Any] = {d.side: {"op": d.op, "fields": d.fields} for d in deliveries}
+        detail: dict[str, Any] = {d.side: {"op": d.op, "fields": all_shown(d.fields)} for d in deliveries}
         self.approvals.append((subject, detail))
         self.issue(work, "approval", reason, code="approval", payload={"subject": subject, **detail})
         self.journal(work, "deliver", "approval", reason, side=other(work.origin))
@@ -420,6 +420,17 @@ class Settlement:
         tx.journal.append_many(self.run.id, self.entries)
 
 
+LONGEST = 4_000
+"""Characters of one value that the journal and issues keep; the record itself holds the rest."""
+
+
 def shown(value: Any) -> Any:
-    """A canonical value for people and JSON: references as text."""
+    """A canonical value for people and JSON: references as text, very long texts cut."""
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"{value[:LONGEST]}… ({len(value)} characters)"
     return str(value) if isinstance(value, Ref | Unlinked) else value
+
+
+def all_shown(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field as :func:`shown`."""
+    return {name: shown(value) for name, value in fields.items()}

@@ -27,7 +27,10 @@ def chunks(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
 
 def plain(row: Row) -> Row:
     """The fields of a row, without annotations."""
-    return {name: value for name, value in row.items() if "@" not in name}
+    data = row.copy()  # annotations are few: to take them out is quicker than to pick the others
+    for name in [name for name in row if "@" in name]:
+        del data[name]
+    return data
 
 
 async def records(
@@ -49,9 +52,11 @@ async def records(
 def _record(plan: Plan, company: str, row: Row) -> Record:
     children = {line.name: line_records(line, company, row) for line in plan.lines if line.expand.name in row}
     data = plain(row)
-    for expand in plan.expand:
-        data.pop(expand.name, None)
+    for line in plan.lines:
+        data.pop(line.expand.name, None)
     for part in plan.parts:
+        if part.expand is not None:
+            data.pop(part.expand.name, None)
         if part.expand is not None and part.expand.name in row:
             nested = row[part.expand.name]
             children[part.name] = [_part_row(part, company, nested, str(row[plan.key]))] if nested else []

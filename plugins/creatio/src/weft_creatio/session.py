@@ -50,6 +50,8 @@ class CreatioSession:
         """False once the site was seen to label its local time as UTC."""
         self.pruned: float | None = None
         """When old rows of the outbox were deleted last, by the event loop's clock."""
+        self.rates = asyncio.Lock()
+        """Held while exchange rates are created: their order matters."""
         self._metadata: Metadata | None = None
         self._learning = asyncio.Lock()
 

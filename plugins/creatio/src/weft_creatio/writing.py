@@ -19,6 +19,7 @@ from weft.records import Context, Error, Intents, Item, Outcome, Result
 from weft_creatio import guard
 from weft_creatio.failures import fault_of, is_duplicate, is_missing, told
 from weft_creatio.lines import Money, complete, needs_line, with_paid_base, with_rate
+from weft_creatio.periods import in_turn
 from weft_creatio.preparing import Job, Line, Unfit, prepare, today
 from weft_creatio.sending import Reply, Sender
 from weft_creatio.session import CreatioSession
@@ -87,8 +88,15 @@ class Writer:
         for job in due:
             await with_rate(self.money, job.data, job.type, self.session.settings.prefix, today(self.ctx.clock))
             await with_paid_base(self.money, job.data, {}, job.type)
-        requests = [self._request("POST", job.object, None, {"Id": job.key, **job.data}) for job in due]
-        await self._settle_creates(due, await self.sender.send(requests))
+        try:
+            async with in_turn(self.session, due) as due:
+                requests = [self._request("POST", job.object, None, {"Id": job.key, **job.data}) for job in due]
+                await self._settle_creates(due, await self.sender.send(requests))
+        except EndpointDown as error:
+            for job in due:
+                if job.outcome is None and not job.attempted:
+                    job.fail("retry", Error("endpoint", str(error), retry_after=error.retry_after))
+            return
         for job in due:
             if job.outcome is None and (job.lines or job.parts):
                 await self.intents.note(job.item, "header", job.key)

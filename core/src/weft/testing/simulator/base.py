@@ -104,6 +104,11 @@ class Simulator:
         """The system's own endpoints. ``/_control`` is taken."""
         return []
 
+    def connection(self, ca_file: str | None) -> dict[str, Any]:
+        """Settings of an entry under ``connections`` in ``weft.yaml`` that reaches this simulator, once it
+        is served. Sign-ins of simulators are no secrets. Empty: it is no system of its own."""
+        return {}
+
     async def start(self) -> None:
         """Called once the server listens (``base_url`` is set)."""
 

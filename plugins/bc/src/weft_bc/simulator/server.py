@@ -107,6 +107,17 @@ class BusinessCentralSimulator(Simulator):
     def api_path(self) -> str:
         return f"/v2.0/{self.config.tenant}/{self.config.environment}/api/v2.0"
 
+    def connection(self, ca_file: str | None) -> dict[str, Any]:
+        return {
+            "kind": "bc",
+            "url": self.base_url,
+            "authority": f"{self.entra.base_url}/{{tenant}}",
+            "tenant": self.config.tenant,
+            "company": next(iter(self.env.companies.values())).name,
+            "ca_file": ca_file,
+            "auth": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
+        }
+
     @property
     def api_url(self) -> str:
         """The API root, once served."""

@@ -82,6 +82,15 @@ class CreatioSimulator(Simulator):
 
     # -- what the base asks for
 
+    def connection(self, ca_file: str | None) -> dict[str, Any]:
+        return {
+            "kind": "creatio",
+            "url": self.base_url,
+            "runtime": self.options.runtime,
+            "ca_file": ca_file,
+            "auth": {"username": self.options.technical_user, "password": self.options.technical_user},
+        }
+
     def routes(self) -> list[web.RouteDef]:
         prefix = self.options.prefix
         login = "/ServiceModel/AuthService.svc/{method}"

@@ -1,0 +1,66 @@
+"""Faults that came to light between real systems, told again in the small world."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+REVIEW = """
+mappings:
+  erp:
+    sales_order:
+      default:
+        lines:
+          lines:
+            fields:
+              unitPrice: {from: unit_price, in: unitPrice, out: "quantity >= 10 ? $times(unit_price, 2) : unit_price"}
+"""
+VARIANT = """
+  vips: {entity: customer, between: [crm, erp], variants: {crm: [vip]}}
+mappings:
+  crm:
+    customer:
+      vip: {object: Accounts, key: [Id], match: [[email]], fields: {Name: name, Email: email}}
+"""
+
+
+async def test_what_cannot_be_deactivated_is_asked_about(world: Any) -> None:
+    """It was sent as a write of nothing, and counted as done."""
+    world.configure("owner: crm}", "owner: crm, deletes: deactivate}")
+    key = world.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    await world.sync("customers")
+    world.crm.remove("Accounts", key)
+    await world.sync("customers", sweep=True)
+    [issue] = await world.issues(flow="customers")
+    assert (issue.kind, issue.code) == ("delete", "gone")
+    assert len(world.erp.rows("customers")) == 1
+
+
+async def test_expression_of_a_changed_line_sees_the_whole_line(world: Any) -> None:
+    """`out` saw of a line only what had changed: a new price without the quantity it depends on."""
+    world.config += REVIEW
+    customer = world.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    product = world.crm.put("Products", Code="P1", Name="Chair", Price=Decimal(5))
+    order = world.crm.put("Orders", CustomerId=customer, Reference="A-1")
+    line = world.crm.put("OrderLines", OrderId=order, ProductId=product, Quantity=Decimal(10), Price=Decimal(5),
+                         Position=1)  # fmt: skip
+    await world.sync()
+    assert [row["unitPrice"] for row in world.erp.rows("salesLines").values()] == [10]
+    world.crm.edit("OrderLines", line, Price=Decimal(7))
+    world.crm.edit("Orders", order, Reference="A-2")
+    await world.sync()
+    assert [row["unitPrice"] for row in world.erp.rows("salesLines").values()] == [14]
+
+
+async def test_link_made_under_another_variant_goes_over(world: Any) -> None:
+    """A second flow of the entity, with a variant of its own for the same object, ended in a KeyError."""
+    world.config += VARIANT
+    key = world.crm.put("Accounts", Name="Adatum", Email="a@adatum.example")
+    gone = world.crm.put("Accounts", Name="Contoso", Email="c@contoso.example")
+    await world.sync("customers")
+    world.crm.edit("Accounts", key, Name="Adatum AG")
+    world.crm.remove("Accounts", gone)
+    await world.sync("vips")
+    assert {row["displayName"] for row in world.erp.rows("customers").values()} == {"Adatum AG", "Contoso"}
+    [link] = await world.ask(lambda tx: tx.links.page(0, 10, state="linked"))
+    assert (link.left_key, link.left_variant) == (key, "vip")
