@@ -93,7 +93,7 @@ class World:
         """Another sync writes nothing to either system: both sides agree, and nothing echoes."""
         before = self.writes()
         self.sync(*flows)
-        assert self.writes() == before, [entry for entry in self._written()][-3:]
+        assert self.writes() == before, self._written()[-3:]
 
     def _written(self) -> list[Any]:
         return [

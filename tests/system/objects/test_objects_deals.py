@@ -40,9 +40,9 @@ def world(make_world: Any) -> Any:
 @pytest.fixture(scope="module")
 def shop(world: Any) -> dict[str, str]:
     account = world.account("Woodgrove", CountryId=world.country("US"), Zip="33101")
-    products = {"chair": world.product("Office Chair", Price=D(150)), "desk": world.product("Office Desk", Price=D(480))}
+    chair, desk = world.product("Office Chair", Price=D(150)), world.product("Office Desk", Price=D(480))
     world.sync()
-    return {"account": account, "customer": world.partner("customer", account), **products}
+    return {"account": account, "customer": world.partner("customer", account), "chair": chair, "desk": desk}
 
 
 def deal(world: Any, shop: dict[str, str], stage: str = PROPOSAL) -> str:

@@ -100,8 +100,8 @@ def test_order_in_euros(world: Any, shop: dict[str, str]) -> None:
 
 def test_invoice_in_euros_becomes_one_with_base_amounts(world: Any, shop: dict[str, str]) -> None:
     made = world.bc("create", set="salesInvoices", values={"customerId": shop["customer"], "currencyCode": "EUR"})
-    world.bc("create", set="salesInvoiceLines",
-             values={"documentId": made["id"], "itemId": shop["item"], "quantity": 4, "unitPrice": D("110.25")})  # fmt: skip
+    line = {"documentId": made["id"], "itemId": shop["item"], "quantity": 4, "unitPrice": D("110.25")}
+    world.bc("create", set="salesInvoiceLines", values=line)
     posted = world.bc("post", set="salesInvoices", key=made["id"])
     world.sync()
     key = world.link("sales_invoice", right=made["id"]).left_key

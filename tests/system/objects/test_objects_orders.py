@@ -11,14 +11,23 @@ FLOWS = {
     "products": {"entity": "product", "between": ["crm", "erp"], "owner": "crm"},
     "customers": {"entity": "customer", "between": ["crm", "erp"], "variants": {"crm": ["account"]}, "owner": "crm"},
     "orders": {"entity": "sales_order", "between": ["crm", "erp"], "owner": "crm"},
+    "invoices": {
+        "entity": "sales_invoice",
+        "between": ["crm", "erp"],
+        "direction": "right_to_left",
+        "variants": {"crm": ["invoice"]},
+        "enabled": False,
+    },
 }
+ORDER = {"from": "sales_order", "ref": "sales_order", "by": "key", "on": "read"}
+MAPPINGS = {"erp": {"sales_invoice": {"default": {"fields": {"orderId": ORDER}}}}}
 TAX = D(7)
 """What the tax area Atlanta takes of taxable goods."""
 
 
 @pytest.fixture(scope="module")
 def world(make_world: Any) -> Any:
-    made = make_world(FLOWS)
+    made = make_world(FLOWS, mappings=MAPPINGS)
     made.sync()
     return made
 
@@ -155,3 +164,24 @@ def test_shipped_and_invoiced(world: Any, shop: dict[str, str]) -> None:
     world.quiet()
     assert world.bc("get", set="salesInvoices", key=moved["id"])["totalAmountIncludingTax"] == 3 * 500 * D("1.07")
     assert world.bc_rows("salesOrders", id=there["id"]) == []
+
+
+def test_invoice_of_a_shipped_order_belongs_to_it(world: Any, shop: dict[str, str]) -> None:
+    """The order is gone in Business Central by then; what is paid still reaches it in Creatio."""
+    order = world.add("Order", AccountId=shop["account"], CurrencyId=world.currency("USD"))
+    world.line("OrderProduct", order, shop["desk"], 1, 500, tax=TAX)
+    world.sync()
+    posted = world.bc("post", set="salesOrders", key=world.partner("sales_order", order))
+    world.sync(sweep=True)
+    world.sync("invoices")
+    key = world.link("sales_invoice", right=posted["id"]).left_key
+    here = world.row("Invoice", key)
+    assert (here["OrderId"], here["Amount"]) == (order, 535)
+    assert here["UsrErpNumber"] == posted["number"]
+    world.bc("receive_payment", invoice=posted["number"], amount=D("100.5"))
+    world.sync("invoices")
+    assert world.row("Order", order)["PaymentAmount"] == D("100.5")
+    world.bc("receive_payment", invoice=posted["number"])
+    world.sync("invoices")
+    ordered = world.row("Order", order)
+    assert (ordered["PaymentAmount"], ordered["PaymentStatusId"]) == (535, "4721338e-a5f1-4529-96be-d3f311518812")

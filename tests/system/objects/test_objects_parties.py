@@ -23,9 +23,24 @@ FLOWS = {
         "company": {"by": "address.country", "US": USA, "GB": UK, "default": USA},
     },
     "contacts": {"entity": "contact", "between": ["crm", "erp"], "owner": "crm", "company": USA},
+    "products": {"entity": "product", "between": ["crm", "erp"], "direction": "left_to_right", "company": [USA, UK]},
+    "orders": {
+        "entity": "sales_order",
+        "between": ["crm", "erp"],
+        "direction": "left_to_right",
+        "company": {"by": "custom.country", "GB": UK, "default": USA},
+    },
 }
 # Tax stays an affair of Business Central's people.
-MAPPINGS = {"erp": {"customer": {"default": {"fields": {"taxAreaId": None, "taxLiable": None}}}}}
+MAPPINGS = {
+    "erp": {"customer": {"default": {"fields": {"taxAreaId": None, "taxLiable": None}}}},
+    # What an order's company is chosen by: where its customer is.
+    "crm": {
+        "sales_order": {
+            "order": {"fields": {"Account/CountryId": {"from": "custom.country", "ref": "country", "by": "id"}}}
+        }
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +99,8 @@ def test_customer_of_either_company_becomes_an_account(world: Any) -> None:
 
 def test_person_who_buys_is_a_customer_of_type_person(world: Any) -> None:
     buyer = world.add(
-        "Contact", Name="Dana Evans", TypeId=BUYER, Email="dana@evans.example", CountryId=world.country("GB"), Zip="LS1 4AP"
+        "Contact", Name="Dana Evans", TypeId=BUYER, Email="dana@evans.example", Zip="LS1 4AP",
+        CountryId=world.country("GB"),
     )  # fmt: skip
     person = world.bc(
         "create", set="customers", company=USA,
@@ -147,4 +163,24 @@ def test_contact_goes_both_ways(world: Any) -> None:
     world.sync()
     assert world.bc("get", set="contacts", key=contact["id"])["jobTitle"] == "Head of buying"
     assert world.row("Contact", row["Id"])["MobilePhone"] == "+33 6 5550"
+    world.quiet()
+
+
+def test_order_goes_where_its_customer_is(world: Any) -> None:
+    """A product is released in both companies; the order names the item and the customer of its own."""
+    product = world.product("Whiteboard", Price=Decimal(80))
+    orders = {}
+    for company, country in ((USA, "US"), (UK, "GB")):
+        account = world.account(f"Lamna {country}", CountryId=world.country(country), Zip="12345")
+        orders[company] = world.add("Order", AccountId=account, CurrencyId=world.currency("USD"))
+        world.line("OrderProduct", orders[company], product, 2, 80)
+    world.sync()
+    for company, key in orders.items():
+        order = world.bc("get", set="salesOrders", key=world.partner("sales_order", key), company=company)
+        customer = world.bc_one("customers", company, id=order["customerId"])
+        assert customer["displayName"] == f"Lamna {'US' if company == USA else 'GB'}"
+        [line] = world.bc_lines("salesOrders", order["id"], company)
+        assert line["itemId"] == world.bc_one("items", company, number="WHITEBOARD")["id"]
+        assert (order["currencyCode"], order["totalAmountIncludingTax"]) == ("USD", 160)
+        assert world.row("Order", key)["UsrErpNumber"] == order["number"]
     world.quiet()

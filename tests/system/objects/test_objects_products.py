@@ -20,7 +20,8 @@ def world(make_world: Any) -> Any:
 
 
 def test_product_becomes_an_item(world: Any) -> None:
-    key = world.product("Oak Desk", Price=Decimal("1249.90"), UnitId=world.unit("pcs"), CurrencyId=world.currency("USD"))
+    priced = {"Price": Decimal("1249.90"), "CurrencyId": world.currency("USD")}
+    key = world.product("Oak Desk", UnitId=world.unit("pcs"), **priced)
     hour = world.product("Assembly", Price=Decimal("85.5"), UnitId=world.unit("h"))
     world.sync()
     item = world.bc("get", set="items", key=world.partner("product", key))
@@ -34,7 +35,8 @@ def test_product_becomes_an_item(world: Any) -> None:
 
 def test_item_becomes_a_product(world: Any) -> None:
     item = world.bc("create", set="items", values={
-        "displayName": "Reading Lamp", "unitPrice": Decimal("64.25"), "baseUnitOfMeasureCode": "BOX", "itemCategoryCode": "LAMP",
+        "displayName": "Reading Lamp", "unitPrice": Decimal("64.25"), "baseUnitOfMeasureCode": "BOX",
+        "itemCategoryCode": "LAMP",
     })  # fmt: skip
     world.sync()
     row = world.row("Product", world.link("product", right=item["id"]).left_key)

@@ -102,4 +102,6 @@ def _money(sides: Any) -> list[str]:
     from decimal import Decimal
 
     left, right = sides.get("left", Decimal(0)), sides.get("right", Decimal(0))
-    return [f"{left:,f}", f"{right:,f}", f"{left - right:,f}"]
+    amounts = (left, right, left - right)
+    places = max(2, *(-int(amount.as_tuple().exponent) for amount in amounts))
+    return [f"{amount:,.{places}f}" for amount in amounts]
