@@ -222,7 +222,7 @@ class Bench:
             keys[:] = served.edit(min(20, max(1, self.size // 50)))["left"]
 
         result = await self._writing("single record", follow, right=self.size, edit=edit)
-        result.latency_ms = statistics.median(taken[len(keys) :]) * 1000  # without the round that was recorded
+        result.latency_ms = statistics.median(taken[-self.rounds * len(keys) :]) * 1000
         result.floor_latency_ms = result.floor_seconds / len(keys) * 1000
         return result.counted(len(keys))
 
@@ -237,7 +237,7 @@ class Bench:
     ) -> Result:
         """Each round starts with new systems, since this one changes them."""
         measured = Measured()
-        for round_ in range(self.rounds + 1):
+        for round_ in range(self.rounds + (self.rounds > 1)):
             async with AsyncExitStack() as stack:
                 served = stack.enter_context(self.pair.serve(self.size, right))
                 state = await self.settled() if right else self.fresh()
@@ -246,10 +246,13 @@ class Bench:
                 runtime = await stack.enter_async_context(weft(self.pair, served, state))
                 if round_ == 0:
                     with recording() as measured.recording:
-                        await work(runtime)
+                        first = await timed(partial(work, runtime))
                     origins = served.origins
-                    continue
-                measured.weft.append(await timed(partial(work, runtime)))
+                    if self.rounds > 1:
+                        continue  # it only warmed things up
+                    measured.weft.append(first)
+                else:
+                    measured.weft.append(await timed(partial(work, runtime)))
             async with AsyncExitStack() as stack:
                 served = stack.enter_context(self.pair.serve(self.size, right))
                 if edit is not None:

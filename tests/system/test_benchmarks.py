@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(600)  # a dozen simulators are started one after another
 NUMBERS = ("seconds", "cpu", "floor_seconds", "ratio", "records_per_second", "records_per_core_second")
 
 
@@ -18,7 +19,7 @@ NUMBERS = ("seconds", "cpu", "floor_seconds", "ratio", "records_per_second", "re
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("bench") / "results.json"
     command = [sys.executable, "-m", "benchmarks.run", "--quick", "--records", "60", "--json", str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=540, check=False)
     assert done.returncode == 0, done.stderr
     assert "single record" in done.stdout
     found: dict[str, Any] = json.loads(path.read_text())

@@ -139,7 +139,8 @@ class Reader:
             except ValueError:
                 page.gone.append(key)  # no row can have such a key
         rows = await self._by_ids(list(ids), None) if ids else []
-        absent = [id for id in ids if id not in {str(row["Id"]).lower() for row in rows}]
+        there = {str(row["Id"]).lower() for row in rows}
+        absent = [id for id in ids if id not in there]
         url = self.session.client.relative
         single = replace(self.plan.query(), filter=None)
         found = await self.session.gets([url(self.plan.object, guid(id), single) for id in absent])
