@@ -63,6 +63,10 @@ class _Unknown:
 UNKNOWN = _Unknown()
 
 
+MADE = -1
+"""In place of a field's index: the whole thing was made there."""
+
+
 @dataclass(frozen=True)
 class Step:
     """The decision about one thing: values to write to each side, and whether a person is asked."""
@@ -125,7 +129,8 @@ def touched(state: State, rules: Rules) -> set[State]:
     """What one look may lead to: each side's write may succeed or not, independently of the other's."""
     lonely = _lonely(state, rules)
     if lonely is not None:
-        return lonely
+        made = frozenset({(MADE, "left" if state.left is None else "right", None, None)})
+        return {replace(one, unsure=made) if one.left is not None and one.right is not None else one for one in lonely}
     found: set[State] = set()
     for step in steps(state, rules):
         for writes in ((step.to_left, step.to_right), (step.to_left, ()), ((), step.to_right), ((), ())):
@@ -222,10 +227,13 @@ class Thing:
         """The state, and the same with the base before a write that is overwritten now."""
         held = state.left if side == "left" else state.right
         found = [state]
-        if held is None or values is None or state.base is None:
+        if held is None or state.base is None:
             return found
+        if values is None:  # made there and deleted before it was remembered: as if it had never been made
+            made = any(index == MADE and target == side for index, target, _, _ in state.unsure)
+            return [*found, replace(state, base=None, unsure=frozenset())] if made else found
         for index, target, before, choice in state.unsure:
-            if target == side and values[index] != held[index]:
+            if index != MADE and target == side and values[index] != held[index]:
                 base = (*state.base[:index], before, *state.base[index + 1 :])
                 chosen = state.chosen | ({(index, choice)} if choice is not None else set())
                 found += [replace(one, base=base, chosen=chosen) for one in found]

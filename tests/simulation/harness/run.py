@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("count", type=int, nargs="?", default=1)
     parser.add_argument("--mutant", default="")
     parser.add_argument("--script", action="store_true", help="print what happened")
+    parser.add_argument("--script-always", action="store_true", help="scripts of seeds that end well, too")
     parser.add_argument("--history", help="print the history of one thing: 'customer T1'")
     parser.add_argument("--stop", action="store_true", help="stop at the first failure")
     given = parser.parse_args()
@@ -75,7 +76,7 @@ def main() -> int:
                 world = error.world  # type: ignore[attr-defined]
                 problem = f"{type(error).__name__}: {error}"
             shutil.rmtree(place)
-            script = world.log if given.script or problem else []
+            script = world.log if given.script or given.script_always or problem else []
             line = {"seed": seed, "problem": problem, "syncs": world.number, "script": script,
                     "took": round(time.perf_counter() - began, 3)}  # fmt: skip
             if given.script:

@@ -114,7 +114,7 @@ class Scenario:
             return
         chosen = self.rng.choice(fields)
         side = self.rng.choice(SIDES)
-        self._faultless("answer", choices=[(issue["id"], {chosen: side})], retry=False)
+        self._faultless("answer", choices=[(issue["id"], {**(issue["edited"] or {}), chosen: side})], retry=False)
         world.things[kind, name].chose(FIELDS[kind].index(SPELT.get(chosen, chosen)), side)
         world.note(f"somebody chose {side} for {chosen} of {kind} {name}")
 

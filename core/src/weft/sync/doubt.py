@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from weft.model.values import Ref
-from weft.records import Condition, Query, Side
+from weft.records import Canonical, Condition, Hint, Query, Side
 from weft.state.intents import Intent
 from weft.sync import recall
 from weft.sync.capture import fetch
-from weft.sync.identify import LiveMatcher, rules_of
+from weft.sync.identify import LiveMatcher, match_value, rules_of
 from weft.sync.work import Caught, Work, other
 
 if TYPE_CHECKING:
     from weft.state.tx import Tx
+    from weft.sync.flow import End, Pair
     from weft.sync.run import Run
     from weft.sync.settle import Settlement
 
@@ -74,8 +75,10 @@ async def clear_doubts(run: Run, works: Sequence[Work], settlement: Settlement) 
                 closed[id(work)] += settlement.intents[before:]
                 del settlement.intents[before:]
     free = [work for work in works if id(work) not in held]
-    for work in free:  # of a work that must wait nothing is remembered yet, so its intents stay as they are
-        settlement.intents += closed[id(work)]
+    for work in free:
+        # A create that was found to have happened is done when its link is remembered, and not before.
+        settlement.intents += [one for one in closed[id(work)] if one[1] == "abandoned"]
+        work.closing += [one for one in closed[id(work)] if one[1] == "done"]
     return free
 
 
@@ -185,7 +188,7 @@ async def look(run: Run, work: Work, intent: Intent) -> Found:
         fetched = await fetch(run, end, compiled, intent.company, [str(key)])
         caught = fetched.found.get(str(key))
         if caught is not None or by_id:
-            return Found(caught)
+            return await _free(run, work, intent, caught)
     if own is not None and intent.own_key:
         query = Query(
             "search",
@@ -197,9 +200,73 @@ async def look(run: Run, work: Work, intent: Intent) -> Found:
         async for page in run.pages(end, query):
             caught_all = await run.catch(end, compiled, intent.company, page.records)
             if caught_all:
-                return Found(caught_all[0])
+                return await _free(run, work, intent, caught_all[0])
         return Found()
     return await _by_rules(run, work, intent)
+
+
+async def _free(run: Run, work: Work, intent: Intent, caught: Caught | None) -> Found:
+    """The record an intent made, unless it was linked to somebody else meanwhile: then a person must say."""
+    if caught is None:
+        return Found()
+    taken = await _linked(run, work, intent.side, [caught.record.key])
+    return Found(ambiguous=[caught.record.key]) if taken else Found(caught)
+
+
+async def _linked(run: Run, work: Work, side: Side, keys: Sequence[str]) -> set[str]:
+    flow = run.flow
+
+    def read(tx: Tx) -> set[str]:
+        return set(
+            tx.links.heads(flow.entity.name, flow.left.connection, work.pair.connection, side, None, None, keys)
+        )
+
+    return await run.runtime.state.read(read) if keys else set()
+
+
+async def ours(run: Run, end: End, company: str, fresh: Sequence[Caught], settlement: Settlement) -> set[str]:
+    """Keys of records that look new and are what an unsettled create of ours has made.
+
+    They are left to that create: the record it comes from is looked at again, and adopts them.
+    """
+
+    def read(tx: Tx) -> list[Intent]:
+        return [one for one in tx.intents.unsettled(run.flow.name) if one.op == "create" and one.side == end.side]
+
+    if not fresh:
+        return set()
+    intents = [
+        one
+        for one in await run.runtime.state.read(read)
+        if one.connection == end.connection and (end.side == "left" or one.company == company)
+    ]
+    found: set[str] = set()
+    for intent in intents:
+        variant = str(intent.payload["variant"])
+        compiled = end.mappings.get(variant)
+        if compiled is None:
+            continue
+        far_variant = str(intent.payload["far_variant"])
+        variants = (far_variant, variant) if end.side == "right" else (variant, far_variant)
+        pair = run.flow.pair(variants[0], intent.payload["right_connection"], variants[1])
+        own = compiled.mapping.own_key
+        for one in fresh:
+            by_key = own is not None and intent.own_key is not None and one.record.data.get(own.field) == intent.own_key
+            if by_key or (own is None and _holds(pair, intent, one)):
+                found.add(one.record.key)
+                far = pair.mapping(other(end.side)).mapping.object.read
+                company_there = str(intent.payload.get("source_company", ""))
+                hint = Hint(far, intent.source_key, company_there)
+                settlement.hints.append((pair.connection_of(other(end.side)), hint))
+    return found
+
+
+def _holds(pair: Pair, intent: Intent, hit: Caught) -> bool:
+    """Does the record hold everything that was sent?"""
+    if hit.canonical is None:
+        return False
+    now, same = hit.canonical.fields, pair.comparator.same
+    return all(same(n, now[n], v) for n, v in intent.payload["fields"].items() if n in now)
 
 
 async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
@@ -212,20 +279,14 @@ async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
     sent = {name: value for name, value in intent.payload["fields"].items() if not isinstance(value, Ref)}
     canonical = replace(source.canonical, fields={**source.canonical.fields, **sent})
     asking = replace(source, canonical=canonical)
+    if not await _searchable(run, end, intent.company, canonical):
+        return Found(searchable=False)
     answer = await LiveMatcher().candidates(run, work.pair.end(other(intent.side)), end, work.target, [asking])
     candidates = answer.get(source.record.key)
     hits = [] if candidates is None else [hit for _, hit in candidates.hits]
-    keys = [hit.record.key for hit in hits]
-
-    def read(tx: Tx) -> set[str]:
-        flow = run.flow
-        return set(
-            tx.links.heads(flow.entity.name, flow.left.connection, work.pair.connection, intent.side, None, None, keys)
-        )
-
-    linked = await run.runtime.state.read(read) if keys else set()
+    linked = await _linked(run, work, intent.side, [hit.record.key for hit in hits])
     free = [hit for hit in hits if hit.record.key not in linked]
-    exact = [hit for hit in free if _as_sent(work, intent, hit)]
+    exact = [hit for hit in free if _holds(work.pair, intent, hit)]
     if len(exact) == 1 or run.flow.config.ambiguous == "create":
         free = exact  # others may have been there before: the flow creates in spite of them
     if len(free) > 1:
@@ -233,12 +294,15 @@ async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
     return Found(free[0]) if free else Found()
 
 
-def _as_sent(work: Work, intent: Intent, hit: Caught) -> bool:
-    """Does the record hold everything that was sent?"""
-    if hit.canonical is None:
-        return False
-    now, same = hit.canonical.fields, work.pair.comparator.same
-    return all(same(n, now[n], v) for n, v in intent.payload["fields"].items() if n in now)
+async def _searchable(run: Run, end: End, company: str, canonical: Canonical) -> bool:
+    """Does this record have the values that at least one match rule looks for?"""
+    tables = run.tables(end, company)
+    for compiled in end.mappings.values():
+        await tables.load(compiled.references())
+        for rule in rules_of(run, compiled):
+            if match_value(compiled, canonical, rule) is not None and compiled.search(rule, canonical, tables):
+                return True
+    return False
 
 
 def _adopt(work: Work, intent: Intent, caught: Caught) -> None:

@@ -19,7 +19,7 @@ from weft.state.links import Link
 from weft.sync import deletes, orphans, results
 from weft.sync.capture import Fetched, fetch, unsettled
 from weft.sync.deliver import Delivery, deliver
-from weft.sync.doubt import clear_doubts
+from weft.sync.doubt import clear_doubts, ours
 from weft.sync.guards import allow, watched
 from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, links_of, match, read_others
 from weft.sync.learn import look
@@ -145,6 +145,8 @@ class Pipeline:
                 identified.works.append(work)
         for side, works in gone.items():
             await deletes.vanished(run, side, works, settlement)
+        mine = await ours(run, end, company, [one for one in fresh if one.record.key not in links], settlement)
+        fresh = [one for one in fresh if one.record.key not in mine]
         wanted += await self._targets(end, compiled, company, fresh, links, settlement)
         matched = await match(run, end, wanted, self.matcher)
         for work, candidates in matched.ambiguous:

@@ -209,6 +209,8 @@ def _remember(run: Run, work: Work, settled: bool, settlement: Settlement) -> No
     link.updated_at = now
     link.follow = _follow(work)
     _remember_lines(work, link, settlement)
+    settlement.intents += work.closing
+    work.closing = []
 
 
 def link_between(run: Run, work: Work, left: Record, right: Record) -> Link:

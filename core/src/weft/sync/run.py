@@ -182,7 +182,8 @@ async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
     try:
         while (page := await following) is not None:
             following = asyncio.ensure_future(anext(pages, None))
-            await asyncio.sleep(0)  # lets it send its request before the page takes the processor
+            for _ in range(6):
+                await asyncio.sleep(0)  # XX
             yield page
     finally:
         following.cancel()

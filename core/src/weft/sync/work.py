@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from weft.model.values import Fields, decode, encode
 from weft.records import Canonical, Problem, Record, Side, Target
 
 if TYPE_CHECKING:
+    from weft.state.intents import Intent
     from weft.state.links import Link
     from weft.sync.decide import Decision
     from weft.sync.flow import Pair
@@ -80,6 +81,10 @@ class Work:
     chosen: dict[str, Side] = field(default_factory=dict)
     edited: Fields = field(default_factory=dict)
     stop: str | None = None
+    closing: list[tuple[str, Literal["done", "abandoned"], str | None]] = field(default_factory=list)
+    """Earlier intents that are settled once the pair is remembered."""
+    resumed: Intent | None = None
+    """An earlier create that stopped between its steps and is to be continued."""
     tries: int = 0
     failures: int = 0
     """How often the record has failed so far, as its open issue counts."""
