@@ -5,7 +5,9 @@ There are no globals; whoever needs something is handed the runtime.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -61,6 +63,7 @@ class Runtime:
         self.catalogue = Catalogue.of(self.plugins, self.config)
         self._stack = AsyncExitStack()
         self._open: dict[str, _Connection] = {}
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._mappings: dict[tuple[str, str], dict[str, CompiledMapping]] = {}
         self._tables: dict[tuple[str, str], ReferenceTables] = {}
 
@@ -163,23 +166,26 @@ class Runtime:
         return (await self._connect(connection)).session
 
     async def _connect(self, connection: str) -> _Connection:
-        found = self._open.get(connection)
-        if found is None:
-            kind = self.kind(connection)
-            settings = self.settings(connection)
-            context = Context(
-                kind=kind,
-                connection=connection,
-                settings=settings,
-                clock=self.clock,
-                log=self.log.getChild(connection),
-                limits=self.config.limits.of(connection),
-            )
-            opening = self.plugins.call(kind, "weft_open", ctx=context)
-            session = await self._stack.enter_async_context(opening)
-            found = self._open[connection] = _Connection(settings, session, {})
-            if self.plugins.has(kind, "weft_companies"):
-                found.companies = await self.plugins.call(kind, "weft_companies", ctx=context, session=session)
+        async with self._opening[connection]:
+            return self._open.get(connection) or await self._opened(connection)
+
+    async def _opened(self, connection: str) -> _Connection:
+        kind = self.kind(connection)
+        settings = self.settings(connection)
+        context = Context(
+            kind=kind,
+            connection=connection,
+            settings=settings,
+            clock=self.clock,
+            log=self.log.getChild(connection),
+            limits=self.config.limits.of(connection),
+        )
+        opening = self.plugins.call(kind, "weft_open", ctx=context)
+        session = await self._stack.enter_async_context(opening)
+        companies: dict[str, str] = {}
+        if self.plugins.has(kind, "weft_companies"):
+            companies = await self.plugins.call(kind, "weft_companies", ctx=context, session=session)
+        found = self._open[connection] = _Connection(settings, session, companies)
         return found
 
     async def companies(self, connection: str, flow: FlowConfig, side: Side) -> tuple[str, ...]:

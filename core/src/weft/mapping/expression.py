@@ -30,6 +30,11 @@ _LIMITS: dict[str, Any] = {
 }
 
 
+REMEMBERED = 500
+"""So many results an expression keeps; a result depends on nothing but the input."""
+_UNKNOWN = object()
+
+
 class ExpressionError(ConfigError):
     """An expression is wrong, or failed on a value.
 
@@ -54,7 +59,7 @@ class Expression:
     ``lists`` names the inputs that are lists: missing, they are empty lists, not empty text.
     """
 
-    __slots__ = ("_compiled", "_reads", "at", "reads", "source")
+    __slots__ = ("_compiled", "_known", "_reads", "_texts", "at", "reads", "source")
 
     def __init__(self, source: str, at: str = "", lists: Iterable[str] = ()) -> None:
         self.source, self.at = source, at
@@ -78,6 +83,12 @@ class Expression:
             else None
         )
 
+        texts = self._reads if self._reads and len(self._reads) <= 2 else ()
+        self._texts = tuple(name for name, inner, many in texts if inner is True and not many)
+        if len(self._texts) != len(texts):
+            self._texts = ()
+        self._known: dict[tuple[str | None, ...], Any] = {}
+
     @classmethod
     def compile(cls, text: str, at: str = "", lists: Iterable[str] = ()) -> Expression:
         """Compile; raises :class:`ExpressionError` that names ``at`` and the offset."""
@@ -91,6 +102,29 @@ class Expression:
 
         Numbers of the result are ``int`` or ``Decimal``. Raises :class:`ExpressionError`.
         """
+        key = self._key(value)
+        if key is not None:
+            found = self._known.get(key, _UNKNOWN)
+            if found is not _UNKNOWN:
+                return found
+        result = self._evaluate(value)
+        if key is not None and not isinstance(result, dict | list):
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[key] = result
+        return result
+
+    def _key(self, value: Mapping[str, Any]) -> tuple[str | None, ...] | None:
+        """The inputs, where they are nothing but a short text or two: codes and words come again and again."""
+        key = []
+        for name in self._texts:
+            raw = value[name] if name in value else None  # noqa: SIM401 - a record's view is dearer to get from
+            if raw is not None and (raw.__class__ is not str or len(raw) > 40):
+                return None
+            key.append(raw)
+        return tuple(key) if key else None
+
+    def _evaluate(self, value: Mapping[str, Any]) -> Any:
         reads = self._reads
         try:
             if reads is None:

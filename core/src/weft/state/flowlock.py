@@ -25,7 +25,7 @@ class FlowLock:
     def held(self) -> bool:
         """Whether it is still ours: on PostgreSQL it ends when the connection breaks. Blocks briefly."""
         with self._mutex:
-            if self.name not in self._locks.names:
+            if not self._locks.is_held(self):
                 return False
             if self._connection is None:
                 return True
@@ -37,7 +37,7 @@ class FlowLock:
 
     def release(self) -> None:
         with self._mutex:
-            self._locks.drop(self.name)
+            self._locks.drop(self)
             if self._connection is not None:
                 self._connection.close()  # not pooled: closing the session is what unlocks
                 self._connection = None
@@ -84,10 +84,15 @@ class FlowLocks:
         connection.close()
         return None
 
-    def drop(self, name: str) -> None:
+    def is_held(self, lock: FlowLock) -> bool:
+        """Is it this very lock that holds its name?"""
+        return self._held.get(lock.name) is lock
+
+    def drop(self, lock: FlowLock) -> None:
         with self._mutex:
-            self.names.discard(name)
-            self._held.pop(name, None)
+            if self.is_held(lock):
+                self.names.discard(lock.name)
+                self._held.pop(lock.name, None)
 
     def close(self) -> None:
         for lock in list(self._held.values()):

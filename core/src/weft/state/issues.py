@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, case, Connection, func, literal_column, null, or_, select, text, update
+from sqlalchemy import Connection, bindparam, case, func, literal_column, null, or_, select, text, update
 
 from weft.state import sql
 from weft.state.tables import issues as table

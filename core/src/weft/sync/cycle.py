@@ -178,10 +178,11 @@ async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:
 
 def _judged(runtime: Runtime, flow: str, error: Exception) -> tuple[State, str, int]:
     """What an error makes of a run: its state, the text for people, the exit code."""
+    words = runtime.redactor(str(error))
     if isinstance(error, GuardStop):
-        return "stopped", str(error), error.exit_code
+        return "stopped", words, error.exit_code
     if isinstance(error, WeftError):
-        return "down" if isinstance(error, EndpointDown) else "failed", str(error), error.exit_code
+        return "down" if isinstance(error, EndpointDown) else "failed", words, error.exit_code
     runtime.log.error("flow %s failed", flow, exc_info=error)
     return "failed", runtime.redactor(f"{type(error).__name__}: {error}"), 1
 
@@ -235,10 +236,14 @@ async def _fetch_parents(child: Run, flow_name: str, connection: str, object_nam
         await runtime.state.write(lambda tx: tx.runs.start(row))
         end, mappings = found
         pipeline = _pipeline(run)
-        for compiled in mappings:
-            for company in end.companies:
-                await pipeline.keys(end, compiled, company, keys)
-        await _finish(run, "done", 0)
+        state: State = "failed"
+        try:
+            for compiled in mappings:
+                for company in end.companies:
+                    await pipeline.keys(end, compiled, company, keys)
+            state = "done"
+        finally:
+            await _finish(run, state, 0)
         child.excluded_parents.update(run.excluded_parents)
         return run.counts.total()
     finally:

@@ -28,6 +28,7 @@ from weft.records import (
     Side,
 )
 from weft.state.intents import Intent
+from weft.state.leases import LeaseLost
 from weft.sync import recall
 from weft.sync.notes import Notes
 from weft.sync.reference_rows import create_rows
@@ -82,7 +83,7 @@ class Delivery:
         return self.op == "create" or any(change.op == "create" for change in self.changes)
 
 
-async def deliver(run: Run, deliveries: Sequence[Delivery]) -> EndpointDown | None:
+async def deliver(run: Run, deliveries: Sequence[Delivery]) -> Exception | None:
     """Fill in the outcome of every delivery. Returns the error that stopped the writing, if one did.
 
     Deliveries with problems get none: they are not sent.
@@ -104,8 +105,12 @@ async def deliver(run: Run, deliveries: Sequence[Delivery]) -> EndpointDown | No
     for group in groups.values():
         size = max(1, min(group[0].end.max_batch, run.flow.config.batch or group[0].end.max_batch))
         tasks += [_send(run, group[at : at + size]) for at in range(0, len(group), size)]
-    stopped = [error for error in await asyncio.gather(*tasks) if error is not None]
-    return stopped[0] if stopped else None
+    # Every batch comes to its end, whatever happens to another: nothing may be written after the run.
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, LeaseLost) or (isinstance(error, BaseException) and not isinstance(error, Exception)):
+            raise error
+    return next((error for error in ended if isinstance(error, Exception)), None)
 
 
 async def _map(run: Run, deliveries: Sequence[Delivery]) -> None:
@@ -190,6 +195,7 @@ def _name(run: Run, delivery: Delivery) -> None:
     if delivery.intent is not None:
         return
     work, compiled = delivery.work, delivery.compiled
+    source = work.half(other(delivery.side)).caught
     number = uuid.uuid4().hex
     own_key = compiled.own_key_of(number) if compiled.mapping.own_key and delivery.op == "create" else None
     delivery.intent = Intent(
@@ -211,6 +217,7 @@ def _name(run: Run, delivery: Delivery) -> None:
             "far_variant": work.pair.mapping(other(delivery.side)).mapping.variant,
             "right_connection": work.pair.connection,
             "right_company": work.target.company,
+            "source_company": source.record.company if source is not None else "",
             **recall.noted(delivery),
         },
     )
@@ -278,14 +285,14 @@ async def _open_intents(run: Run, deliveries: Sequence[Delivery]) -> None:
     await run.runtime.state.write(write)
 
 
-async def _send(run: Run, batch: Sequence[Delivery]) -> EndpointDown | None:
+async def _send(run: Run, batch: Sequence[Delivery]) -> Exception | None:
     """Send one batch; whatever has no outcome afterwards gets the one that is safe to assume."""
     end, company = batch[0].end, batch[0].company
     items = [d.item for d in batch if d.item is not None]
     by_id = {d.item.id: d for d in batch if d.item is not None}
     session = await run.runtime.session(end.connection)
     notes = await Notes.load(run, items)
-    stopped: EndpointDown | None = None
+    stopped: Exception | None = None
     try:
         outcomes = run.runtime.plugins.iterate_around(
             end.kind, "write", ctx=run.context(end, company), session=session, items=items, intents=notes
@@ -293,15 +300,18 @@ async def _send(run: Run, batch: Sequence[Delivery]) -> EndpointDown | None:
         async for outcome in outcomes:
             if outcome.id in by_id:
                 by_id[outcome.id].outcome = outcome
-    except EndpointDown as error:
+    except LeaseLost:
+        raise  # somebody else has the flow by now: not even results are ours to remember
+    except Exception as error:  # what was done is settled before the run stops for it
         stopped = error
     for delivery in by_id.values():
         if delivery.outcome is None:
             words = str(stopped) if stopped else "the connector reported no outcome"
+            after = stopped.retry_after if isinstance(stopped, EndpointDown) else None
             lost = delivery.creates and notes.sent(delivery.item)
             delivery.outcome = Outcome(
                 delivery.item.id if delivery.item else "",
                 "in_doubt" if lost else "retry",
-                error=Error("endpoint", words, retry_after=stopped.retry_after if stopped else None),
+                error=Error("endpoint", words, retry_after=after),
             )
     return stopped

@@ -217,9 +217,7 @@ async def _linked(run: Run, work: Work, side: Side, keys: Sequence[str]) -> set[
     flow = run.flow
 
     def read(tx: Tx) -> set[str]:
-        return set(
-            tx.links.heads(flow.entity.name, flow.left.connection, work.pair.connection, side, None, None, keys)
-        )
+        return set(tx.links.heads(flow.entity.name, flow.left.connection, work.pair.connection, side, None, None, keys))
 
     return await run.runtime.state.read(read) if keys else set()
 

@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from weft.errors import WeftError
-from weft.records import Problem
 from weft.state.issues import Issue
 from weft.sync.deliver import Delivery
 
@@ -104,8 +103,3 @@ async def _stop(run: Run, kind: Kind, reached: int, share: Decimal, limit: int, 
     settlement.approvals.append((f"guard:{kind}", {"count": reached}))
     await settlement.commit()
     raise GuardStop(reason)
-
-
-def refuse(delivery: Delivery, reason: str) -> None:
-    """Hold one delivery back, with the reason."""
-    delivery.problems.append(Problem("", reason, code="held"))

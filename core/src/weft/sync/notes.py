@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Notes:
     """The :class:`weft.records.Intents` handed to ``weft_write``."""
 
-    def __init__(self, run: Run, noted: dict[str, dict[str, dict[str, Any]]]) -> None:
+    def __init__(self, run: Run, known: set[str], noted: dict[str, dict[str, dict[str, Any]]]) -> None:
         self._run = run
+        self._known = known
         self._noted = noted
         self._sending = False
 
@@ -26,10 +27,12 @@ class Notes:
     async def load(cls, run: Run, items: Sequence[Item]) -> Notes:
         """With the steps that earlier attempts noted."""
         ids = [item.id for item in items]
-        noted = await run.runtime.state.read(lambda tx: tx.intents.noted(ids))
-        return cls(run, noted)
+        known, noted = await run.runtime.state.read(lambda tx: (set(tx.intents.get_many(ids)), tx.intents.noted(ids)))
+        return cls(run, known, noted)
 
     async def note(self, item: Item, step: str, key: str | None = None, **data: Any) -> None:
+        if item.id not in self._known:
+            return  # a delete or an action is one step, and has no intent to note it with
         now = self._run.now
 
         def write(tx: Tx) -> None:

@@ -34,7 +34,13 @@ async def settle(run: Run, end: End, compiled: CompiledMapping, company: str, ke
 
     def read(tx: Tx) -> list[Intent]:
         found = [tx.intents.unsettled_for(flow.name, connection, keys) for connection in connections]
-        return [one for by_key in found for intents in by_key.values() for one in intents if one.side == far]
+        return [
+            one
+            for by_key in found
+            for intents in by_key.values()
+            for one in intents
+            if one.side == far and one.payload.get("source_company", company) == company
+        ]
 
     settlement = Settlement(run)
     born: list[Work] = []

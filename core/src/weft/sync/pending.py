@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from weft.sync.work import other
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
     from weft.state.hints import PendingHint
+    from weft.state.intents import Intent
     from weft.state.issues import Issue
     from weft.state.tx import Tx
     from weft.sync.flow import End
@@ -33,30 +34,34 @@ async def leftovers(run: Run, pipeline: Pipeline) -> None:
         return
     flow = run.flow
 
-    def take(tx: Tx) -> list[tuple[Side, str, str, str, str, str]]:
+    def take(tx: Tx) -> list[Intent]:
+        unsettled = tx.intents.unsettled(flow.name)
+        lost = [one for one in unsettled if one.state == "open" and one.sent_at is not None]
         tx.intents.doubt_sent(flow.name)
-        return [
-            (
-                other(i.side),
-                i.payload["right_connection"],
-                i.payload["right_company"],
-                i.payload["far_variant"],
-                i.source_key,
-                i.company,
-            )
-            for i in tx.intents.unsettled(flow.name)
-        ]
+        for one in lost:
+            # The process may have died long after the wave began: the wait counts from now.
+            tx.intents.mark_in_doubt([one.id], max(one.settle_after or run.now, run.now + _longest(flow, one)))
+        return unsettled
 
     groups: dict[tuple[Side, str, str, str], list[str]] = defaultdict(list)
-    for side, connection, company, variant, key, _ in await run.runtime.state.write(take):
-        groups[side, connection, company if side == "right" else "", variant].append(key)
-    for (side, connection, company, variant), keys in groups.items():
+    for intent in await run.runtime.state.write(take):
+        payload = intent.payload
+        side = other(intent.side)
+        place = str(payload.get("source_company", ""))
+        groups[side, payload["right_connection"], place, payload["far_variant"]].append(intent.source_key)
+    for (side, connection, place, variant), keys in groups.items():
         end = flow.left if side == "left" else flow.rights.get(connection)
-        if end is None or variant not in end.mappings:
+        if end is None or variant not in end.mappings or place not in end.companies:
             continue
-        place = company if side == "right" else end.companies[0]
         for at in range(0, len(keys), BATCH):
             await pipeline.keys(end, end.mappings[variant], place, keys[at : at + BATCH])
+
+
+def _longest(flow: Flow, intent: Intent) -> timedelta:
+    """The longest time the server may still work on an unanswered write."""
+    end = flow.end(intent.side, intent.connection)
+    compiled = end.mappings.get(str(intent.payload["variant"]))
+    return timedelta(seconds=compiled.mapping.settle_seconds if compiled is not None else 0)
 
 
 async def pending(run: Run, pipeline: Pipeline) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from weft.errors import EndpointDown
 from weft.records import Record, Side, Target
 from weft.state.cursors import Cursor
 from weft.state.links import Link
@@ -25,7 +24,7 @@ from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, link
 from weft.sync.learn import look
 from weft.sync.prepare import prepare
 from weft.sync.route import Router, route
-from weft.sync.settle import Settlement
+from weft.sync.settle import SOLVED, Settlement
 from weft.sync.work import Caught, Work, other
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Pipeline:
 
         ``force`` looks even at records whose fingerprint says that nothing happened.
 
-        :raises EndpointDown: after everything that was done is settled; the cursor is not stored then.
+        Raises what stopped the writing, after everything that was done is settled; the cursor is not stored then.
         """
         run = self.run
         settlement = settlement or Settlement(run)
@@ -158,6 +157,8 @@ class Pipeline:
     def _excluded(self, end: End, one: Caught, known: Sequence[Link], settlement: Settlement) -> None:
         run = self.run
         reason = one.excluded or ""
+        place = (end.side, end.connection, one.record.company, one.record.object, one.record.key)
+        settlement.solved.append((*place, SOLVED))  # what is outside the flow needs nobody
         if len(run.excluded_parents) < REMEMBERED:
             run.excluded_parents[run.flow.entity.name, one.record.key] = reason
         if known:
@@ -263,9 +264,15 @@ class Pipeline:
                 current = await results.settle(run, prepared.quiet, deliveries, afters, settlement)
                 if stopped is not None:
                     await settlement.commit()
-                    raise EndpointDown(str(stopped), retry_after=stopped.retry_after)
+                    raise stopped
                 if current:
                     await settlement.commit()
+            for work in current:
+                # It never came to rest: told, and looked at again, rather than passed over.
+                settlement.issue(
+                    work, "failed", "the record does not settle: each write makes another one necessary",
+                    code="unsettled", retry_in=60,
+                )  # fmt: skip
 
     async def _my_turn(self, deliveries: Sequence[Delivery], settlement: Settlement, turn: AsyncExitStack) -> bool:
         """Guards count what is settled: of pages under way at once, one at a time makes guarded writes, from

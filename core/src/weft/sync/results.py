@@ -13,10 +13,10 @@ from weft.records import Hint, Outcome, Record, Side
 from weft.state.links import Link
 from weft.sync.deliver import Delivery
 from weft.sync.guards import kind_of
-from weft.sync.learn import Afters, learn
+from weft.sync.learn import WRITTEN, Afters, learn
 from weft.sync.run import Planned
 from weft.sync.settle import Settlement, all_shown, shown
-from weft.sync.work import Caught, Work, label, other
+from weft.sync.work import Work, other
 
 if TYPE_CHECKING:
     from weft.sync.run import Run
@@ -61,11 +61,11 @@ def _one(run: Run, work: Work, group: Sequence[Delivery], afters: Afters, settle
             failed = True
         _note(run, delivery, outcome, settlement)
     settled = learn(work, group, afters)
-    created = next((d for d in group if d.op == "create" and d.outcome and d.outcome.result == "created"), None)
+    created = next((d for d in group if d.op == "create" and d.outcome and d.outcome.result in WRITTEN), None)
     if created is not None and work.half(created.side).caught is None:
-        # Created, but it could not be read back: the link must not be lost for that.
+        # Its key is kept with the intent: the next look finds the record there and adopts it whole.
         settlement.issue(work, "waiting", "created, but it cannot be read back yet", code="unread", retry_in=60)
-        _link_by_key(run, work, created, settlement)
+        _keep_in_doubt(created, settlement)
         return []
     if any(d.op == "create" for d in group) and created is None:
         return []
@@ -73,14 +73,9 @@ def _one(run: Run, work: Work, group: Sequence[Delivery], afters: Afters, settle
     if work.decision is not None:
         _remember_flips(run, work, group, settlement)
     if stale:
-        work.tries += 1
-        if work.tries >= STALE_TRIES:
-            settlement.issue(work, "failed", "the record keeps changing while it is written", code="stale", retry_in=60)
-            return []
-        settlement.run.counts["stale"] += 1
-        return []  # read again through the hint that _note left
-    if failed:
-        return []
+        run.counts["stale"] += 1
+    if failed or stale:
+        return []  # an issue brings it back
     if settled:
         _solve(work, settlement)
         return _actions(run, work, settlement)
@@ -147,13 +142,17 @@ def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement
         else:
             settlement.issue(work, "failed", reason, code="in_doubt", error=error, retry_in=0)
     elif result == "conflict":
+        # Read again and decided again; at once the first times, then with growing patience.
         if intent is not None:
             settlement.intents.append((intent.id, "abandoned", None))
-        caught = work.half(side).caught
-        record = caught.record if caught is not None else None
-        if record is not None:
-            settlement.hints.append((delivery.end.connection, Hint(record.object, record.key, record.company)))
+        wait = 0 if work.failures < STALE_TRIES else _backoff(run, work)
+        settlement.issue(
+            work, "failed", reason or "the record was changed while it was written", code="stale", error=error,
+            retry_in=wait,
+        )  # fmt: skip
     else:  # retry, partial
+        if result == "retry" and intent is not None:
+            settlement.intents.append((intent.id, "abandoned", None))  # nothing of it was carried out
         wait = _backoff(run, work)
         if wait is not None and error is not None and error.retry_after is not None:
             wait = max(float(error.retry_after), 0.0)
@@ -258,36 +257,14 @@ def _remember_lines(work: Work, link: Link, settlement: Settlement) -> None:
             settlement.children.append((link, pair.collection, pair.id, left, right, position))
 
 
-def _link_by_key(run: Run, work: Work, created: Delivery, settlement: Settlement) -> None:
-    """A link to a record of which only the key is known."""
-    outcome = created.outcome
-    source = work.half(other(created.side)).caught
-    if outcome is None or outcome.key is None or source is None:
+def _keep_in_doubt(created: Delivery, settlement: Settlement) -> None:
+    """Take back that a create is done; what is known of it is its key."""
+    intent, outcome = created.intent, created.outcome
+    if intent is None or outcome is None or outcome.key is None:
         return
-    record = source.record
-    new = {"left": (record.object, record.key), "right": (record.object, record.key)}
-    new[created.side] = (created.compiled.mapping.object.read, outcome.key)
-    now = run.now
-    settlement.new_links.append(
-        Link(
-            entity=run.flow.entity.name,
-            left_connection=run.flow.left.connection,
-            left_object=new["left"][0],
-            left_key=new["left"][1],
-            right_connection=work.pair.connection,
-            right_object=new["right"][0],
-            right_key=new["right"][1],
-            left_company=record.company if created.side == "right" else created.company,
-            right_company=work.target.company,
-            left_variant=work.pair.left.mapping.variant,
-            right_variant=work.pair.right.mapping.variant,
-            left_base=work.left.base.text(),
-            right_base=work.right.base.text(),
-            created_at=now,
-            updated_at=now,
-            pinned=run.flow.config.company is not None,
-        )
-    )
+    settlement.intents = [one for one in settlement.intents if one[0] != intent.id]
+    settlement.headers.append((intent.id, outcome.key))
+    settlement.doubts.append((intent.id, 0))
 
 
 def _remember_flips(run: Run, work: Work, group: Sequence[Delivery], settlement: Settlement) -> None:
@@ -396,10 +373,3 @@ def plan(run: Run, deliveries: Sequence[Delivery], settlement: Settlement) -> No
                 _movement(delivery),
             )
         )
-
-
-def name_of(run: Run, caught: Caught) -> str:
-    """What a person would call a caught record."""
-    if caught.canonical is None:
-        return caught.record.key
-    return label(caught.canonical, run.flow.entity.label)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from weft.sync.references import ReferenceTables
 
 Progress = Callable[["Run"], None]
+TURNS = 4
+"""Turns of the event loop after which a request is on its way, transports included. Only then may the page
+at hand take the processor: else the system would wait for us, and then we for it."""
 Mode = Literal["changes", "first", "sweep", "keys", "plan", "verify"]
 
 
@@ -182,8 +185,8 @@ async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
     try:
         while (page := await following) is not None:
             following = asyncio.ensure_future(anext(pages, None))
-            for _ in range(6):
-                await asyncio.sleep(0)  # XX
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             yield page
     finally:
         following.cancel()

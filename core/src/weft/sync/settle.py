@@ -7,8 +7,8 @@ stored until :meth:`Settlement.commit`, and then all of it at once.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,12 +48,16 @@ class Settlement:
     aliases: list[Alias] = field(default_factory=list)
     intents: list[tuple[str, Literal["done", "abandoned"], str | None]] = field(default_factory=list)
     doubts: list[tuple[str, float]] = field(default_factory=list)
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    """Creates that are known to have happened, (intent id, key), though the record cannot be read yet."""
     entries: list[Entry] = field(default_factory=list)
     issues: dict[tuple[str, str, str, str, str, str], Issue] = field(default_factory=dict)
     solved: list[tuple[str, str, str, str, str, tuple[str, ...]]] = field(default_factory=list)
     hints: list[tuple[str, Hint]] = field(default_factory=list)
     cursors: list[Cursor] = field(default_factory=list)
     noted: Counter[str] = field(default_factory=Counter)
+    waits: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Records waited for: (entity, connection, connection of the missing counterpart, key)."""
     approvals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     granted: set[str] = field(default_factory=set)
     used: list[str] = field(default_factory=list)
@@ -61,7 +65,6 @@ class Settlement:
     flips: Flips = field(default_factory=Flips)
     forgotten: list[tuple[str, str]] = field(default_factory=list)
     """(connection, source key) of updates that need not be settled any more."""
-    forget_hints: list[Any] = field(default_factory=list)
 
     # -- outcomes ----------------------------------------------------------------------------------
 
@@ -80,6 +83,8 @@ class Settlement:
     ) -> None:
         """Write one outcome down; keys and link come from the work."""
         run = self.run
+        mask = run.runtime.redactor
+        reason, error = mask(reason), _masked(error, mask)
         run.counts[outcome] += 1
         if work is not None:
             left = work.left.caught.record.key if work.left.caught else left
@@ -157,11 +162,20 @@ class Settlement:
                 run=self.run.id,
             )
         )
+        if waits is not None:
+            here, there = work.pair.connection_of(origin), work.pair.connection_of(other(origin))
+            self.waits.append((waits.entity, here, there, waits.key))
         work.stop = reason
 
     def put_issue(self, issue: Issue) -> None:
         if self.run.plan_only:
             self.run.held.append(Held(issue.flow, issue.kind, issue.label, issue.key, issue.reason))
+        mask = self.run.runtime.redactor
+        issue.reason = mask(issue.reason)
+        if issue.error is not None:
+            issue.error = {
+                name: mask(value) if isinstance(value, str) else value for name, value in issue.error.items()
+            }
         self.issues[issue.kind, issue.side, issue.connection, issue.company, issue.object, issue.key] = issue
 
     def solve(self, work: Work, kinds: tuple[str, ...] = SOLVED) -> None:
@@ -376,6 +390,7 @@ class Settlement:
         for connection, key in self.forgotten:
             intents = tx.intents.unsettled_for(flow.name, connection, [key]).get(key, [])
             tx.intents.close_many([(one.id, "abandoned", None) for one in intents if one.op == "update"])
+        tx.intents.note_many([(intent_id, "header", key, None, now) for intent_id, key in self.headers])
         for intent_id, seconds in self.doubts:
             tx.intents.mark_in_doubt([intent_id], now + timedelta(seconds=seconds))
         guarded = {
@@ -408,9 +423,12 @@ class Settlement:
             linked[link.entity, link.right_connection].append(link.right_key)
         for (entity, connection), keys in linked.items():
             tx.issues.wake(entity, connection, keys, now)
+        for entity, connection, there, key in self.waits:
+            # The link may have appeared between the look and this moment; nobody else would wake us then.
+            if tx.links.translate(entity, connection, there, [("", key)]):
+                tx.issues.wake(entity, connection, [key], now)
         for connection, hint in self.hints:
             tx.hints.put_many(flow.name, connection, [hint], now)
-        tx.hints.done(self.forget_hints)
         self.flips.store(tx, now)
         tx.cursors.put_many(self.cursors)
         by_key = {(link.left_key, link.right_key): link.id for link in self.new_links}
@@ -422,6 +440,10 @@ class Settlement:
 
 LONGEST = 4_000
 """Characters of one value that the journal and issues keep; the record itself holds the rest."""
+
+
+def _masked(error: Error | None, mask: Callable[[str], str]) -> Error | None:
+    return None if error is None else replace(error, message=mask(error.message))
 
 
 def shown(value: Any) -> Any:

@@ -85,7 +85,6 @@ class Work:
     """Earlier intents that are settled once the pair is remembered."""
     resumed: Intent | None = None
     """An earlier create that stopped between its steps and is to be continued."""
-    tries: int = 0
     failures: int = 0
     """How often the record has failed so far, as its open issue counts."""
     acted: bool = False
