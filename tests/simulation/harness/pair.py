@@ -175,6 +175,9 @@ class Pair:
     strict: bool = False
     """The ERP tidies text: it trims names and notes."""
 
+    called: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """What every record seen is called: (side, kind, key) -> name; deleted ones are remembered."""
+
     def __post_init__(self) -> None:
         tidy = _tidy if self.strict else None
         self.systems: dict[str, System] = {

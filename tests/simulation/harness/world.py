@@ -41,27 +41,27 @@ class Seen:
 def look(pair: Pair, side: str) -> Seen:
     """Read one side whole. Records are named by what people never change: tax number, code, reference."""
     seen = Seen()
-    names = NAMES[side]
-    called: dict[tuple[str, str], str] = {}
+    names, called = NAMES[side], pair.called
     for kind in KINDS:
         for key, row in pair.rows(side, kind).items():
-            name = str(row[names[kind]["_"]])
-            called[kind, key] = name
+            name = called[side, kind, key] = str(row[names[kind]["_"]])
             values = []
             for one in FIELDS[kind]:
                 value = row[names[kind][one]]
-                values.append(called.get(("customer", value), f"?{value}") if one == "customer" else norm(one, value))
+                if one == "customer":
+                    values.append(called.get((side, "customer", value), f"?{value}"))
+                else:
+                    values.append(norm(one, value))
             seen.add(kind, name, key, tuple(values))
-            number = row.get("ErpNumber" if side == "left" else "number")
             if kind != "product":
-                seen.numbers[kind, name] = number
+                seen.numbers[kind, name] = row["ErpNumber" if side == "left" else "number"]
     spelt = names["line"]
     for key, row in pair.rows(side, "line").items():
-        order = called.get(("order", row[spelt["order"]]))
-        if order is not None:
-            product = called.get(("product", row[spelt["_"]]), f"?{row[spelt['_']]}")
-            values = tuple(norm(one, row[spelt[one]]) for one in FIELDS["line"])
-            seen.add("line", f"{order}/{product}", key, values)
+        order = called.get((side, "order", row[spelt["order"]]))
+        if order is not None and ("order", order) in seen.keys:
+            product = called.get((side, "product", row[spelt["_"]]), f"?{row[spelt['_']]}")
+            values = [norm(one, row[spelt[one]]) for one in FIELDS["line"]]
+            seen.add("line", f"{order}/{product}", key, tuple(values))
     return seen
 
 

@@ -189,6 +189,8 @@ def _judged(runtime: Runtime, flow: str, error: Exception) -> tuple[State, str, 
 
 async def _finish(run: Run, state: State, code: int) -> int:
     def write(tx: Tx) -> bool:
+        if state == "done":
+            _drop_guard_questions(run, tx)
         open_issues = any(flow == run.flow.name for flow, _ in tx.issues.counts())
         final = "issues" if state == "done" and open_issues else state
         tx.runs.finish(run.id, final, run.now, dict(run.counts), mode=run.mode)
@@ -196,6 +198,17 @@ async def _finish(run: Run, state: State, code: int) -> int:
 
     open_issues = await run.runtime.state.write(write)
     return max(code, 1 if open_issues else 0)
+
+
+def _drop_guard_questions(run: Run, tx: Tx) -> None:
+    """A guard asked and the run has now passed it: the cause is gone, and so is the question."""
+    kinds = {"sweep": ("deletes", "changes", "creates"), "changes": ("changes", "creates")}.get(run.mode, ())
+    for asked in tx.guards.approvals(run.flow.name, ("asked",)):
+        if asked.subject in {f"guard:{kind}" for kind in kinds}:
+            tx.guards.withdraw(run.flow.name, asked.subject)
+            tx.issues.close_for(
+                run.flow.name, "", "", "", "", [asked.subject], at=run.now, reason="no longer more than allowed"
+            )
 
 
 async def _steps(run: Run, mode: Mode | None, sweep: bool) -> None:

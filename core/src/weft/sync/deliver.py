@@ -308,7 +308,9 @@ async def _send(run: Run, batch: Sequence[Delivery]) -> Exception | None:
         if delivery.outcome is None:
             words = str(stopped) if stopped else "the connector reported no outcome"
             after = stopped.retry_after if isinstance(stopped, EndpointDown) else None
-            lost = delivery.creates and notes.sent(delivery.item)
+            # Before a plain outage a connector says what it is about to send; after anything else who knows.
+            known = stopped is None or isinstance(stopped, EndpointDown)
+            lost = delivery.creates and (notes.sent(delivery.item) or not known)
             delivery.outcome = Outcome(
                 delivery.item.id if delivery.item else "",
                 "in_doubt" if lost else "retry",

@@ -33,6 +33,8 @@ class Found:
     """The answer to *was it created?*: the record, or why that cannot be told."""
 
     caught: Caught | None = None
+    stopped_between: bool = False
+    """Steps were noted: the connector can go on where it stopped."""
     ambiguous: list[str] | None = None
     searchable: bool = True
 
@@ -103,6 +105,10 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -
             retry_in=remaining,
         )
         return False
+    if found.caught is not None and found.stopped_between and recall.lacks_lines(work, intent, found.caught):
+        work.resumed = replace(intent, result_key=found.caught.record.key)
+        settlement.journal(work, "create", "resumed", "an earlier create stopped between its steps", side=intent.side)
+        return True
     if found.caught is not None:
         return _adopted(run, work, intent, found.caught, settlement)
     if found.ambiguous:
@@ -188,7 +194,9 @@ async def look(run: Run, work: Work, intent: Intent) -> Found:
         fetched = await fetch(run, end, compiled, intent.company, [str(key)])
         caught = fetched.found.get(str(key))
         if caught is not None or by_id:
-            return await _free(run, work, intent, caught)
+            found = await _free(run, work, intent, caught)
+            found.stopped_between = bool(noted)
+            return found
     if own is not None and intent.own_key:
         query = Query(
             "search",

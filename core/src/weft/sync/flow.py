@@ -221,6 +221,11 @@ class Flow:
         named = {name for name in self.entity.fields if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)}
         return self.when if named <= compiled.readable else None
 
+    @property
+    def several_targets(self) -> bool:
+        """May one left record have counterparts in several places?"""
+        return len(self.rights) > 1 or any(len(end.companies) > 1 for end in self.rights.values())
+
     def writes(self, side: Side) -> bool:
         """May records on this side be created and changed by the flow, as its direction goes?"""
         return self.config.direction == "both" or self.config.direction.endswith(side)
@@ -293,5 +298,12 @@ async def _end(runtime: Runtime, flow: str, config: FlowConfig, entity: EntityTy
             f"{runtime.config.where('flows', flow)}: the connector {kind!r} has no mapping for the entity "
             f"{entity.name!r}; add one under mappings.{connection}.{entity.name} in the configuration"
         )
+    for action in config.after.get(connection, ()):
+        endless = [c for c in compiled.values() if action in c.mapping.actions and c.mapping.locked is None]
+        if endless:
+            raise ConfigError(
+                f"{runtime.config.where('flows', flow, 'after')}: {action!r} would be repeated for ever: the mapping "
+                f"{entity.name}/{endless[0].mapping.variant} of {kind} has no `locked` rule that says when it is done"
+            )
     companies = await runtime.companies(connection, config, side)
     return End(side, connection, kind, companies, compiled, runtime.plugins.connector(kind).max_batch)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.model.values import ABSENT, EMPTY, Fields
 from weft.records import Canonical, Record, Side
+from weft.sync import recall
 from weft.sync.capture import fetch
 from weft.sync.decide import Same
 from weft.sync.deliver import Delivery
@@ -118,6 +119,9 @@ def learn(work: Work, deliveries: Sequence[Delivery], afters: Afters) -> bool:
         replaced += _learn_side(work, delivery, after)
     for delivery, after in seen:
         work.half(delivery.side).caught = after.caught
+        if work.resumed is not None and delivery.intent is work.resumed:
+            recall.created(work, work.resumed)  # both bases are what was sent then
+            work.resumed = None
     for pair, side, line in replaced:
         if side == "left":
             pair.left = line

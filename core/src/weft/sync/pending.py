@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from weft.records import Side
+from weft.records import Hint, Side
 from weft.sync import deletes
 from weft.sync.capture import Fetched, fetch
 from weft.sync.changes import BATCH, scan_place
@@ -164,6 +164,8 @@ async def recheck(run: Run) -> None:
             return
         after = issues[-1].id
         groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+        back = [one for one in issues if one.link_id is not None and one.kind in ("invisible", "delete") and one.key]
+        await run.runtime.state.write(partial(_look_again, run, back))
         for issue in issues:
             if issue.key and issue.side and issue.link_id is None:
                 groups[issue.connection, issue.company, issue.object].append(issue.key)
@@ -176,6 +178,12 @@ async def recheck(run: Run) -> None:
             there = {key for answer in answers for key in answer.found}
             answers[0].gone -= there
             await close_gone(run, end, company, object_name, answers[0])
+
+
+def _look_again(run: Run, issues: Sequence[Issue], tx: Tx) -> None:
+    """Records that were gone or hidden may be back, unchanged: nothing else would notice."""
+    for one in issues:
+        tx.hints.put_many(run.flow.name, one.connection, [Hint(one.object, one.key, one.company)], run.now)
 
 
 def _page_of_issues(flow: str, after: int, tx: Tx) -> list[Issue]:

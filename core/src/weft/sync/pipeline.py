@@ -50,8 +50,6 @@ class Pipeline:
         self.gate: asyncio.Lock | None = None
         """Set while several pages are under way at once."""
         self.router = Router(run)
-        ends = run.flow.rights.values()
-        self._several_targets = len(ends) > 1 or any(len(end.companies) > 1 for end in ends)
 
     async def page(
         self,
@@ -127,7 +125,7 @@ class Pipeline:
             elif known:
                 known = [link for link in known if link.state != "broken"]
                 linked += [from_link(run, link, end.side, one) for link in known]
-                if end.side == "left" and self._several_targets:
+                if end.side == "left" and run.flow.several_targets:
                     fresh.append(one)
             else:
                 fresh.append(one)

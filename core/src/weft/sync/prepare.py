@@ -22,6 +22,7 @@ from weft.sync.work import Work, other
 
 if TYPE_CHECKING:
     from weft.model.entity import EntityType
+    from weft.state.intents import Intent
     from weft.state.links import ChildLink
     from weft.state.tx import Tx
     from weft.sync.parents import Parents
@@ -184,6 +185,8 @@ def _create(run: Run, work: Work, side: Side, translations: Translations, settle
     if source is None:
         settlement.unreadable(work)
         return None
+    if work.resumed is not None:
+        return _resumed(work, work.resumed, source)
     pair, entity = work.pair, run.flow.entity
     compiled = pair.mapping(side)
     if compiled.mapping.read_only or (compiled.accepts is not None and not compiled.accepts(source)):
@@ -208,6 +211,22 @@ def _create(run: Run, work: Work, side: Side, translations: Translations, settle
     delivery = Delivery(work, side, "create", fields, list(changes))
     allowed = settlement.approved(work, [delivery])
     return allowed[0] if allowed else None
+
+
+def _resumed(work: Work, intent: Intent, source: Canonical) -> Delivery:
+    """An earlier create as it was sent then; what changed since is seen once it is complete."""
+    lines = LinesDecision()
+    changes = lines.to_left if intent.side == "left" else lines.to_right
+    for sent in intent.payload["lines"]:
+        group = source.lines.get(sent["collection"], [])
+        line = next((one for one in group if one.key == sent["source_key"]), None)
+        halves = (None, line) if intent.side == "left" else (line, None)
+        lines.pairs.append(LinePair(sent["collection"], sent["id"], *halves))
+        changes.append(LineChange(sent["collection"], sent["op"], sent["id"], sent["key"], None, sent["fields"]))
+    work.lines = lines
+    delivery = Delivery(work, intent.side, "create", dict(intent.payload["fields"]), list(changes))
+    delivery.intent = intent
+    return delivery
 
 
 def _new_lines(

@@ -183,6 +183,8 @@ class Settlement:
         sides: tuple[Side, Side] = ("left", "right")
         for side in sides:
             caught = work.half(side).caught
+            if side == "left" and work.origin == "right" and self.run.flow.several_targets:
+                continue  # it may be open about another of its counterparts
             if caught is not None:
                 record = caught.record
                 self.solved.append(
