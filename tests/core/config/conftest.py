@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+
 from weft.config.loading import Config, load
 from weft.hookspecs import Connector
 from weft.net.secrets import Secret
@@ -112,9 +113,7 @@ def _errors(value: Any, schema: Any, root: dict[str, Any], at: str) -> list[str]
         out.append(f"{at}: pattern {schema['pattern']}")
     for key in ("anyOf", "oneOf"):
         if key in schema and not any(not _errors(value, s, root, at) for s in schema[key]):
-            out.append(
-                f"{at}: {key} " + "; ".join(e for s in schema[key] for e in _errors(value, s, root, at))
-            )
+            out.append(f"{at}: {key} " + "; ".join(e for s in schema[key] for e in _errors(value, s, root, at)))
     for inner in schema.get("allOf", []):
         out += _errors(value, inner, root, at)
     if "if" in schema and not _errors(value, schema["if"], root, at):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from weft import yamlpos
 from weft.config.schema import json_schema
 from weft.hookspecs import Connector

@@ -13,6 +13,7 @@ import keyring.errors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.config.loading import Config, InvalidConfig, load_text
 from weft.config.secrets import findings, resolve, secrets_in, state_url
 from weft.hookspecs import Connector
@@ -78,9 +79,7 @@ def test_file_relative_to_the_configuration(config: Load, loom: Connector, tmp_p
     assert settings.auth.client_secret.reveal() == "line one\nline two"
 
 
-@pytest.mark.parametrize(
-    ("reference", "value"), [("weft/erp", "from-keyring"), ("weft/eu/erp", "eu-keyring")]
-)
+@pytest.mark.parametrize(("reference", "value"), [("weft/erp", "from-keyring"), ("weft/eu/erp", "eu-keyring")])
 def test_keyring(config: Load, loom: Connector, vault: Any, reference: str, value: str) -> None:
     settings: Any = resolve(config(TEXT % f"${{keyring:{reference}}}"), "loom", loom.settings)
     assert settings.auth.client_secret.reveal() == value
@@ -147,9 +146,7 @@ def test_a_keyring_that_is_not_installed_is_told(
         resolve(config(TEXT % "${keyring:weft/erp}"), "loom", loom.settings)
 
 
-def test_every_missing_reference_at_once(
-    config: Load, loom: Connector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_missing_reference_at_once(config: Load, loom: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("X1", raising=False)
     loaded = config(TEXT % "${env:X1}" + '    tokens: ["${env:X1}", "${file:nope}"]\n')
     with pytest.raises(InvalidConfig) as caught:

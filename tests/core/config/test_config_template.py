@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from weft import yamlpos
 from weft.config.loading import load_text
 from weft.config.schema import json_schema
@@ -37,9 +38,7 @@ def test_it_loads_and_holds_the_usual_flows(loom: Connector, monkeypatch: pytest
     assert list(findings(loaded, "crm", settings)) == []
 
 
-def test_the_schema_accepts_it(
-    loom: Connector, schema_errors: Callable[[Any, dict[str, Any]], list[str]]
-) -> None:
+def test_the_schema_accepts_it(loom: Connector, schema_errors: Callable[[Any, dict[str, Any]], list[str]]) -> None:
     text = template({"crm": "loom", "erp": "loom"}, {"loom": loom})
     assert schema_errors(yamlpos.load(text).data, json_schema({"loom": loom})) == []
 
@@ -53,9 +52,7 @@ def test_settings_carry_their_descriptions(loom: Connector) -> None:
 
 def test_commented_settings_load_once_they_are_uncommented(loom: Connector) -> None:
     text = template({"crm": "loom", "erp": "loom"}, {"loom": loom})
-    awake = "\n".join(
-        re.sub(r"^    # (when|company|approve|after):", r"    \1:", line) for line in text.splitlines()
-    )
+    awake = "\n".join(re.sub(r"^    # (when|company|approve|after):", r"    \1:", line) for line in text.splitlines())
     assert awake.count("\n    company:") == 1
     loaded = load_text(awake)
     assert loaded.flow("customers").companies_named("erp") == ["usmf", "demf"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+
 from weft.config.companies import CompanyTarget, CompanyWhen
 from weft.config.flows import FlowConfig, Guards, Retry, Totals
 from weft.config.loading import load_text

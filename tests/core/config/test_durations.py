@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.config.values import parse_duration, spell_duration
 
 
@@ -31,9 +32,7 @@ def test_spellings(written: Any, seconds: float) -> None:
     assert parse_duration(written) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize(
-    "written", ["", "m", "5 minutes", "-5m", -1, True, None, "1.5h", "5M", [5], "٥m", 10**12]
-)
+@pytest.mark.parametrize("written", ["", "m", "5 minutes", "-5m", -1, True, None, "1.5h", "5M", [5], "٥m", 10**12])
 def test_anything_else_is_refused(written: Any) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_duration(written)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.config.loading import Config, InvalidConfig, load, load_text
 from weft.errors import ConfigError
 
@@ -220,9 +221,7 @@ def test_a_repeated_key_is_refused() -> None:
         load_text("state: sqlite:///a\nstate: sqlite:///b\n")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("", "is empty"), ("- a\n", "expected keys"), ("x", "expected keys")]
-)
+@pytest.mark.parametrize(("text", "message"), [("", "is empty"), ("- a\n", "expected keys"), ("x", "expected keys")])
 def test_no_configuration_at_all(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_text(text)

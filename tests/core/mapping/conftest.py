@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
 from weft import yamlpos
 from weft.mapping.compile import CompiledMapping, compile_mapping
 from weft.mapping.loading import parse

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import pytest
+
 from weft.mapping.check import check, errors, longest_texts, objects
 from weft.records import ObjectSchema, Property
 
 
 def schema(name, *properties):
-    return ObjectSchema(
-        name, ("Id",), {p.name: p for p in (Property("Id", "text", read_only=True), *properties)}
-    )
+    return ObjectSchema(name, ("Id",), {p.name: p for p in (Property("Id", "text", read_only=True), *properties)})
 
 
 def findings(compiled, *schemas, **rest):
@@ -17,9 +16,7 @@ def findings(compiled, *schemas, **rest):
 
 def test_nothing_to_tell(build):
     compiled = build("fields: {Name: {from: name, max: 50, required: true}, Sum: credit_limit}")
-    account = schema(
-        "Account", Property("Name", "text", max_length=50, required=True), Property("Sum", "decimal")
-    )
+    account = schema("Account", Property("Name", "text", max_length=50, required=True), Property("Sum", "decimal"))
     assert findings(compiled, account) == []
 
 
@@ -99,9 +96,7 @@ fields: {No: number, extra.Status: status}
     compiled = build(text)
     assert objects(compiled.mapping) == ["Orders", "OrdersNew", "Log", "Extra", "Rows"]
     messages = [one.message for one in findings(compiled, schema("Order", Property("No", "text")))]
-    assert messages == [
-        f"the system has no object {name!r}, or hides it" for name in objects(compiled.mapping)
-    ]
+    assert messages == [f"the system has no object {name!r}, or hides it" for name in objects(compiled.mapping)]
     found = findings(
         compiled,
         schema("Orders"),

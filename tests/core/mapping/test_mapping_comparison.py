@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+
 from weft.mapping.comparison import Comparator
 from weft.model.values import ABSENT, Ref
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from weft import yamlpos
 from weft.mapping import document
 from weft.mapping.exact import FUNCTIONS

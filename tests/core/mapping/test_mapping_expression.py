@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+
 from weft.mapping.exact import leave
 from weft.mapping.expression import Expression, ExpressionError
 from weft.model.values import Ref

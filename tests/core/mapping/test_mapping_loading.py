@@ -4,6 +4,7 @@ from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+
 from weft import yamlpos
 from weft.mapping.compile import compile_mapping
 from weft.mapping.document import Mapping
@@ -65,9 +66,7 @@ def test_packaged(package):
 
 def test_placeholder_without_a_value(package):
     name, _ = package
-    with pytest.raises(
-        MappingError, match=r"b\.yaml:4:1: the placeholder \{prefix\} has no value, did you mean"
-    ):
+    with pytest.raises(MappingError, match=r"b\.yaml:4:1: the placeholder \{prefix\} has no value, did you mean"):
         packaged(name, "customer", {"prefx": "x"})
 
 
@@ -84,9 +83,7 @@ def test_two_documents_for_one_variant(package):
 
 
 def test_errors_of_a_document_are_told_together():
-    text = (
-        "entity: customer\nobject: A\nkey: [Id]\nfields:\n  A: {form: x, on: crate}\nlnies: {}\nsource: x\n"
-    )
+    text = "entity: customer\nobject: A\nkey: [Id]\nfields:\n  A: {form: x, on: crate}\nlnies: {}\nsource: x\n"
     with pytest.raises(MappingError, match="unknown key 'source'"):
         parse(yamlpos.load(text, "m.yaml"))
     with pytest.raises(MappingError) as caught:
@@ -94,9 +91,7 @@ def test_errors_of_a_document_are_told_together():
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("m.yaml:5:20: fields.A.on: 'crate' is not one of both, create")
     assert lines[0].endswith("did you mean 'create'?")
-    assert lines[1].startswith(
-        "m.yaml:5:7: fields.A.form: unknown key 'form', did you mean 'from'?; allowed: from,"
-    )
+    assert lines[1].startswith("m.yaml:5:7: fields.A.form: unknown key 'form', did you mean 'from'?; allowed: from,")
     assert lines[2].startswith("m.yaml:6:1: lnies: unknown key 'lnies', did you mean 'lines'?")
     assert len(lines) == 3
     with pytest.raises(MappingError, match="a mapping is expected"):
@@ -261,8 +256,6 @@ def test_needs_stands_in_for_what_cannot_be_told(build, record, tables):
 
 
 def test_digest_changes_with_the_document_only():
-    one, two = (
-        parse(yamlpos.load(text, name)) for text, name in ((BASE, "a.yaml"), ("\n\n" + BASE, "b.yaml"))
-    )
+    one, two = (parse(yamlpos.load(text, name)) for text, name in ((BASE, "a.yaml"), ("\n\n" + BASE, "b.yaml")))
     assert one.positions != two.positions
     assert Mapping.model_dump(one) == Mapping.model_dump(two)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
 from weft.mapping.matching import match_value
 from weft.model.values import Ref
 from weft.records import Condition, Record

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+
 from weft.model.values import Ref
 from weft.records import Record
 
@@ -31,9 +32,7 @@ def test_identity_company_and_variant(build, tables):
         "entity: customer\nvariant: person\nobject: Contact\nkey: [Id]\ncompany: area\nfields: {Name: name}"
     )
     stamp = datetime(2024, 1, 2, tzinfo=UTC)
-    found = one(
-        compiled, Record("Contact", "9", {"Name": "x", "area": "usmf"}, "", "W/1", stamp, "Ann"), tables
-    )
+    found = one(compiled, Record("Contact", "9", {"Name": "x", "area": "usmf"}, "", "W/1", stamp, "Ann"), tables)
     assert (found.entity, found.variant, found.object, found.key) == ("customer", "person", "Contact", "9")
     assert (found.company, found.version, found.changed_at, found.changed_by) == ("usmf", "W/1", stamp, "Ann")
 
@@ -189,9 +188,7 @@ def test_reference_by_another_field(build, record, tables):
     assert compiled.alternates() == {("customer", "Number")}
     assert problem(compiled, record({"ParentNo": "7"}), tables).code == "reference"
     tables.key_by = lambda entity, field, value: f"{entity}-{field}-{value}"
-    assert one(compiled, record({"ParentNo": "7"}), tables).fields["parent"] == Ref(
-        "Account", "customer-Number-7"
-    )
+    assert one(compiled, record({"ParentNo": "7"}), tables).fields["parent"] == Ref("Account", "customer-Number-7")
 
 
 def test_first_of_several_sources_that_is_not_empty_wins(build, record, tables):
@@ -199,12 +196,8 @@ def test_first_of_several_sources_that_is_not_empty_wins(build, record, tables):
         "fields: {AccountId: {ref: customer, from: parent, object: Account},"
         " ContactId: {ref: customer, from: parent, object: Contact}}"
     )
-    assert one(compiled, record({"AccountId": "a", "ContactId": "c"}), tables).fields["parent"] == Ref(
-        "Account", "a"
-    )
-    assert one(compiled, record({"AccountId": "", "ContactId": "c"}), tables).fields["parent"] == Ref(
-        "Contact", "c"
-    )
+    assert one(compiled, record({"AccountId": "a", "ContactId": "c"}), tables).fields["parent"] == Ref("Account", "a")
+    assert one(compiled, record({"AccountId": "", "ContactId": "c"}), tables).fields["parent"] == Ref("Contact", "c")
 
 
 def test_one_native_field_may_feed_several(build, record, tables):
@@ -271,8 +264,7 @@ def test_when_and_locked(build, record, tables):
 
 def test_expression_over_parts_and_lines(build, record, tables):
     compiled = build(
-        "parts: {mail: {object: Mail, join: {Owner: Id}}}\n"
-        'fields: {X: {from: name, in: "$uppercase(mail.Address)"}}'
+        'parts: {mail: {object: Mail, join: {Owner: Id}}}\nfields: {X: {from: name, in: "$uppercase(mail.Address)"}}'
     )
     assert compiled.part_fields("mail") == ["Owner", "Address"]
     row = Record("Mail", "m", {"Address": "a"})

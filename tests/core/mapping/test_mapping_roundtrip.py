@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from weft.model.values import Ref
 from weft.records import Canonical, Record
 
@@ -39,9 +40,7 @@ values = {
     "address.country": codes,
     "currency": st.sampled_from(["EUR", "USD", "JPY"]),
     "parent": st.builds(Ref, st.sampled_from(["Account", "Contact"]), st.uuids(allow_nil=False).map(str)),
-    "credit_limit": st.decimals(
-        allow_nan=False, allow_infinity=False, places=4, min_value=-(10**20), max_value=10**20
-    ),
+    "credit_limit": st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**20), max_value=10**20),
     "employees": st.integers(),
     "blocked": st.booleans(),
     "since": st.dates(date(1901, 1, 1)),
@@ -74,6 +73,4 @@ def test_fingerprint_does_not_depend_on_order(build, order, amount):
     compiled = build(MAPPING)
     data = {"Name": "x", "Limit": amount, "Since": "2024-01-01", "Cur": "cur-1"}
     shuffled = {name: data[name] for name in order}
-    assert compiled.fingerprint(Record("Account", "k", data)) == compiled.fingerprint(
-        Record("Account", "k", shuffled)
-    )
+    assert compiled.fingerprint(Record("Account", "k", data)) == compiled.fingerprint(Record("Account", "k", shuffled))

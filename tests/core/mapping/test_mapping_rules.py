@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+
 from weft.mapping.expression import ExpressionError
 from weft.mapping.rules import compile_rule
 from weft.model.values import Ref

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+
 from weft.mapping.tables import NoTables
 from weft.model.values import Ref
 from weft.records import Canonical, LineChange
@@ -104,9 +105,7 @@ def test_digits_round_half_away_from_zero(build, canonical, tables, digits, valu
     assert str(out(compiled, canonical(credit_limit=Decimal(value)), tables)["A"]) == written
 
 
-@pytest.mark.parametrize(
-    ("code", "written"), [("JPY", "11"), ("EUR", "10.56"), ("KWD", "10.556"), (None, "10.5555")]
-)
+@pytest.mark.parametrize(("code", "written"), [("JPY", "11"), ("EUR", "10.56"), ("KWD", "10.556"), (None, "10.5555")])
 def test_digits_of_the_currency(build, canonical, tables, code, written):
     compiled = build("fields: {A: {from: credit_limit, digits: currency}, C: {ref: currency, by: code}}")
     given = canonical(credit_limit=Decimal("10.5555"))
@@ -196,17 +195,14 @@ def test_reference_by_another_field(build, canonical, tables):
 
 
 def test_parts_are_nested(build, canonical, tables):
-    compiled = build(
-        "parts: {mail: {object: Mail, join: {Owner: Id}}}\nfields: {mail.Address: email, Name: name}"
-    )
+    compiled = build("parts: {mail: {object: Mail, join: {Owner: Id}}}\nfields: {mail.Address: email, Name: name}")
     assert out(compiled, canonical(email="a", name="b"), tables) == {"mail": {"Address": "a"}, "Name": "b"}
     assert out(compiled, canonical(name="b"), tables) == {"Name": "b"}
 
 
 def test_out_expression_sees_the_whole_record_and_runs_when_it_must(build, canonical, tables):
     compiled = build(
-        "fields: {X: {out: \"name & ', ' & address.city\"}, Y: {from: notes, in: Z, out: $uppercase(notes)},"
-        " N: name}"
+        "fields: {X: {out: \"name & ', ' & address.city\"}, Y: {from: notes, in: Z, out: $uppercase(notes)}, N: name}"
     )
     assert compiled.updatable == {"name", "address.city", "notes"}
     full = {"name": "old", "address.city": "Atlanta", "notes": "n"}

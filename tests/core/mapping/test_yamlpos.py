@@ -3,6 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
 from weft.yamlpos import YamlError, load, load_all
 
 

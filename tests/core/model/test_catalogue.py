@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from weft.errors import ConfigError
 from weft.model.catalogue import Catalogue, core_entities
 from weft.model.declared import EntityDeclaration

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from weft.errors import ConfigError
 from weft.model.declared import entity_from_config
 

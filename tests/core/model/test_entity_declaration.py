@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 from pydantic import ValidationError
+
 from weft.model.entities.parties import Customer
 from weft.model.entities.parts import Address
 from weft.model.entities.sales import SalesOrder, SalesOrderLine

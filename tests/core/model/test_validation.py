@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.model.catalogue import Catalogue
 from weft.model.entity import EntityType, Field
 from weft.model.validation import validate

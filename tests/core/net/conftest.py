@@ -58,9 +58,7 @@ async def serve(server_tls: ssl.SSLContext) -> AsyncIterator[Callable[..., Await
     """`await serve({"GET /path": handler}, tls=False)` -> base URL."""
     runners: list[web.AppRunner] = []
 
-    async def start(
-        routes: dict[str, Callable[..., Awaitable[web.StreamResponse]]], *, tls: bool = False
-    ) -> str:
+    async def start(routes: dict[str, Callable[..., Awaitable[web.StreamResponse]]], *, tls: bool = False) -> str:
         app = web.Application(client_max_size=32 * 1024 * 1024)
         for route, handler in routes.items():
             method, path = route.split(" ")

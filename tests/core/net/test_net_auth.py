@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
+
 from weft.net.auth import Auth, Basic, OAuthClientCredentials
 from weft.net.errors import AuthError, NotSent
 from weft.net.retry import Retry
@@ -33,9 +34,7 @@ async def test_oauth_token_is_fetched_once_used_and_renewed_ahead(serve, clock):
         return web.json_response({})
 
     url = await serve({"POST /connect/token": identity(issued), "GET /0/odata/x": data})
-    auth = OAuthClientCredentials(
-        f"{url}/connect/token", "weft", "s3cret&more", scope="ApplicationAccess", clock=clock
-    )
+    auth = OAuthClientCredentials(f"{url}/connect/token", "weft", "s3cret&more", scope="ApplicationAccess", clock=clock)
     async with HttpSession(f"{url}/0/odata", auth=auth, clock=clock, sleep=clock.sleep) as session:
         await asyncio.gather(*(session.request("GET", "x") for _ in range(20)))
         assert used == ["Bearer token-1"] * 20
@@ -85,9 +84,7 @@ async def test_short_lived_tokens_are_not_renewed_for_every_request(serve, clock
             "invalid_client",
         ),
         (
-            lambda: web.Response(
-                text="<html><title>Login</title></html>", content_type="text/html", status=404
-            ),
+            lambda: web.Response(text="<html><title>Login</title></html>", content_type="text/html", status=404),
             "404",
             "",
         ),
@@ -115,9 +112,7 @@ async def test_identity_service_away_means_nothing_was_sent(serve, clock):
 
 async def test_basic(serve):
     async def data(request):
-        return web.json_response(
-            {}, status=200 if request.headers["Authorization"] == "Basic w7w6cMOkw58=" else 401
-        )
+        return web.json_response({}, status=200 if request.headers["Authorization"] == "Basic w7w6cMOkw58=" else 401)
 
     url = await serve({"GET /x": data})
     async with HttpSession(url, auth=Basic("ü", "päß")) as session:
@@ -170,10 +165,7 @@ async def test_a_forms_login_fits_the_seam(serve):
         return answer
 
     async def data(request):
-        if (
-            request.cookies.get(".ASPXAUTH") != sessions[-1]
-            or request.headers["BPMCSRF"] != f"csrf-{sessions[-1]}"
-        ):
+        if request.cookies.get(".ASPXAUTH") != sessions[-1] or request.headers["BPMCSRF"] != f"csrf-{sessions[-1]}":
             return web.Response(status=302, headers={"Location": "/Login/NuiLogin.aspx"})
         return web.json_response({"user": sessions[-1]})
 

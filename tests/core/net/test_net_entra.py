@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+
 from weft.net.entra import Certificate, ClientCredentials, check_certificate
 from weft.net.errors import AuthError, EndpointDown, NotSent
 from weft.net.secrets import Secret
@@ -103,9 +104,7 @@ def certificate(days_left: int, passphrase: bytes | None = None) -> bytes:
         .not_valid_after(ends)
         .sign(key, hashes.SHA256())
     )
-    encryption = (
-        serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    )
+    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     return pem + cert.public_bytes(serialization.Encoding.PEM)
 
@@ -130,9 +129,7 @@ async def test_secret_single_flight_and_renewal_ahead(entra, connect, clock):
 
 async def test_entras_own_words_without_the_secret(entra, connect):
     told = "AADSTS7000215: Invalid client secret provided: swordfish. Trace ID: 1 Timestamp: 2"
-    entra.answer = lambda: web.json_response(
-        {"error": "invalid_client", "error_description": told}, status=401
-    )
+    entra.answer = lambda: web.json_response({"error": "invalid_client", "error_description": told}, status=401)
     async with connect(secret="swordfish") as session:
         with pytest.raises(AuthError, match="AADSTS7000215: Invalid client secret provided") as caught:
             await session.request("GET", "data")

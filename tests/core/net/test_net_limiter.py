@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from weft.net.errors import Throttled
 from weft.net.limiter import AdaptiveLimiter
 
@@ -138,9 +139,7 @@ async def test_close_cancels_waiters(clock):
             await waiter
 
 
-@pytest.mark.parametrize(
-    "limits", [{"initial": 0}, {"initial": 9, "maximum": 8}, {"initial": 1, "minimum": 2}]
-)
+@pytest.mark.parametrize("limits", [{"initial": 0}, {"initial": 9, "maximum": 8}, {"initial": 1, "minimum": 2}])
 def test_senseless_limits_are_refused(limits):
     with pytest.raises(ValueError, match="limits must satisfy"):
         AdaptiveLimiter(**limits)

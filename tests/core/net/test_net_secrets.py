@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pydantic
 import pytest
+
 from weft.net.secrets import MASK, RedactingFilter, Redactor, Secret
 
 VALUE = 'p@ss w&rd"ü'
@@ -42,9 +43,7 @@ def test_registered_values_are_masked_in_every_spelling():
     redact = Redactor([Secret(VALUE)])
     redact.add_login("tess", "hunter22")
     basic = base64.b64encode(b"tess:hunter22").decode()
-    text = (
-        f"plain {VALUE} url {quote(VALUE, safe='')} json {VALUE.replace(chr(34), chr(92) + chr(34))} {basic}"
-    )
+    text = f"plain {VALUE} url {quote(VALUE, safe='')} json {VALUE.replace(chr(34), chr(92) + chr(34))} {basic}"
     masked = redact(text)
     for trace in ("w&rd", "w%26rd", "hunter22", basic):
         assert trace not in masked

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
+
 from weft.net.auth import Auth, NoAuth
 from weft.net.errors import (
     AuthError,
@@ -151,9 +152,7 @@ async def test_reads_are_repeated_on_outage_with_growing_pauses(connect, serve, 
 
 @pytest.mark.parametrize("status", [502, 503, 504, 408])
 async def test_writes_answered_by_a_gateway_are_in_doubt(connect, serve, status):
-    handler, asked = script(
-        (status, {"Content-Type": "text/html"}, b"<html><title>Bad Gateway</title></html>")
-    )
+    handler, asked = script((status, {"Content-Type": "text/html"}, b"<html><title>Bad Gateway</title></html>"))
     session = connect(await serve({"POST /x": handler}))
     with pytest.raises(MaybeSent, match="Bad Gateway — it is not known whether") as caught:
         await session.request("POST", "x", json={})
@@ -355,9 +354,7 @@ async def test_twenty_concurrent_calls_renew_once(connect, serve):
         return web.json_response({}, status=200 if request.headers["Authorization"] in valid else 401)
 
     auth = Numbered()
-    session = connect(
-        await serve({"POST /x": guarded}), auth=auth, initial_concurrency=20, max_concurrency=20
-    )
+    session = connect(await serve({"POST /x": guarded}), auth=auth, initial_concurrency=20, max_concurrency=20)
     answers = await asyncio.gather(*(session.request("POST", "x", json={}) for _ in range(20)))
     assert {a.status for a in answers} == {200}
     assert auth.renewals == 2  # the first login, and one renewal for all

@@ -10,6 +10,7 @@ import ssl
 import httpx
 import pytest
 from aiohttp import web
+
 from weft.errors import ConfigError
 from weft.net.errors import InsecureUrl, MaybeSent, NotSent
 from weft.net.transport import AiohttpTransport, tls_context
@@ -105,9 +106,7 @@ async def test_disconnect_after_the_request_is_maybe_sent(client, serve_raw, rea
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
-async def test_stale_keep_alive_is_maybe_sent_and_never_repeated_by_itself(
-    client, serve_raw, read_request, method
-):
+async def test_stale_keep_alive_is_maybe_sent_and_never_repeated_by_itself(client, serve_raw, read_request, method):
     """The server answers once, then takes a second request on the kept connection and hangs up."""
     requests = []
 
@@ -197,9 +196,7 @@ async def test_headers_cookies_redirects_and_url_arrive_untouched(client, serve)
         return answer
 
     url = await serve({"POST /{tail:.*}": look})
-    path = (
-        "/data/Customers(dataAreaId='usmf',CustomerAccount='O%27%27N%2FX%20%26')?$filter=a%20eq%20%27%2B%27"
-    )
+    path = "/data/Customers(dataAreaId='usmf',CustomerAccount='O%27%27N%2FX%20%26')?$filter=a%20eq%20%27%2B%27"
     answer = await client.post(f"{url}{path}", content=b"x", headers={"If-Match": 'W/"1"'})
     assert answer.status_code == 302
     assert answer.headers.get_list("set-cookie") == ["a=1; Path=/", "b=2; Path=/"]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
+
 from weft.net import json
 from weft.net.errors import EndpointDown, MaybeSent, NotSent, Throttled
 from weft.net.odata.batch import Item, send_batch
@@ -347,9 +348,7 @@ async def test_a_truncated_multipart_answer_is_in_doubt(batch):
     ],
 )
 async def test_bad_batches_are_refused_before_sending(connect, items):
-    with pytest.raises(
-        ValueError, match=r"batch item id|do not stand together|changeset holds no|must be relative"
-    ):
+    with pytest.raises(ValueError, match=r"batch item id|do not stand together|changeset holds no|must be relative"):
         await send_batch(connect("https://erp.example"), items)
 
 

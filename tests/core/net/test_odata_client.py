@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
+
 from weft.net.errors import BadResponse, MaybeSent
 from weft.net.odata.client import ODataClient
 from weft.net.odata.errors import ODataError
@@ -36,9 +37,7 @@ async def test_get_find_and_not_found(connect, serve):
         if "C1" in request.raw_path:
             return web.json_response({"@odata.etag": 'W/"1"', "No": "C1", "Balance": 1.10})
         if "C2" in request.raw_path:
-            return web.json_response(
-                {"error": {"code": "BadRequest_NotFound", "message": "No C2"}}, status=404
-            )
+            return web.json_response({"error": {"code": "BadRequest_NotFound", "message": "No C2"}}, status=404)
         return web.Response(
             status=404,
             text="<html><h1>404 - File or directory not found.</h1></html>",
@@ -64,15 +63,11 @@ async def test_pages_follow_links_verbatim_with_the_same_headers(connect, serve)
     asked = []
 
     async def pages(request):
-        asked.append(
-            (request.raw_path, request.headers.get("Prefer"), request.headers.get("Accept-Language"))
-        )
+        asked.append((request.raw_path, request.headers.get("Prefer"), request.headers.get("Accept-Language")))
         number = len(asked)
         document = {"@odata.count": 5, "value": [{"n": number}]}
         if number == 1:
-            document["@odata.nextLink"] = (
-                f"{request.url.origin()}/data/Customers?aid=FIN&$skiptoken=5d11-%27x%27"
-            )
+            document["@odata.nextLink"] = f"{request.url.origin()}/data/Customers?aid=FIN&$skiptoken=5d11-%27x%27"
         elif number == 2:
             document["@odata.nextLink"] = "Customers?$skiptoken=3"
         else:
@@ -81,9 +76,7 @@ async def test_pages_follow_links_verbatim_with_the_same_headers(connect, serve)
 
     client = connect(await serve({"GET /data/Customers": pages}), headers={"Accept-Language": "en-US"})
     query = Query(filter=gt("n", 0), count=True)
-    got = await drain(
-        client.pages("Customers", query, page_size=1, headers={"Prefer": "odata.include-annotations=*"})
-    )
+    got = await drain(client.pages("Customers", query, page_size=1, headers={"Prefer": "odata.include-annotations=*"}))
     assert [p.rows[0]["n"] for p in got] == [1, 2, 3]
     assert got[0].count == 5
     assert got[2].delta_link.endswith("$deltatoken=9")
@@ -180,9 +173,7 @@ async def test_writes(connect, serve):
         if request.method == "POST" and "Microsoft.NAV" in request.raw_path:
             return web.Response(status=204, headers={"Location": "/data/salesInvoices(1)"})
         if request.method == "POST":
-            return web.json_response(
-                {"@odata.etag": 'W/"1"', "id": 7}, status=201, headers={"Location": "/data/x(7)"}
-            )
+            return web.json_response({"@odata.etag": 'W/"1"', "id": 7}, status=201, headers={"Location": "/data/x(7)"})
         if request.method == "PATCH":
             return web.Response(status=204, headers={"ETag": 'W/"2"'})
         return web.Response(status=204)

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
+
 from weft.net.odata.literals import (
     EnumMember,
     Moment,
@@ -23,7 +25,6 @@ from weft.net.odata.literals import (
     wire,
 )
 from weft.net.odata.query import Query, and_, contains, eq
-from yarl import URL
 
 ROOT = "https://erp.example/data"
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40) | st.text(
@@ -45,9 +46,7 @@ def test_no_text_breaks_out_of_a_filter(first, second):
     assert parts.fragment == ""
     options = parse_qsl(parts.query, strict_parsing=True, keep_blank_values=True)
     assert [name for name, _ in options] == ["$filter", "$top"]
-    read = re.fullmatch(
-        r"Name eq '((?:[^']|'')*)' and contains\(City,'((?:[^']|'')*)'\)", options[0][1], re.DOTALL
-    )
+    read = re.fullmatch(r"Name eq '((?:[^']|'')*)' and contains\(City,'((?:[^']|'')*)'\)", options[0][1], re.DOTALL)
     assert read is not None
     assert [part.replace("''", "'") for part in read.groups()] == [first, second]
 
@@ -115,9 +114,7 @@ def test_values_without_a_literal(value):
         literal(value)
 
 
-@pytest.mark.parametrize(
-    "text", ["2024-01-31", "2024-01-31T08:00:00", "2024-01-31T08:00:00Z or 1 eq 1", "x\n"]
-)
+@pytest.mark.parametrize("text", ["2024-01-31", "2024-01-31T08:00:00", "2024-01-31T08:00:00Z or 1 eq 1", "x\n"])
 def test_moments_are_checked(text):
     with pytest.raises(ValueError, match=r"not an Edm\.DateTimeOffset"):
         Moment(text)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from weft.net.odata.metadata import MetadataError, parse
 
 EDMX = b"""<?xml version="1.0" encoding="utf-8"?>
@@ -116,9 +117,7 @@ def test_a_circle_of_base_types_ends():
     [
         b'<!DOCTYPE x [<!ENTITY a "b">]><edmx:Edmx xmlns:edmx="u">&a;</edmx:Edmx>',
         b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><edmx:Edmx xmlns:edmx="u"/>',
-        '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE x [<!ENTITY a "b">]><Edmx>&a;</Edmx>'.encode(
-            "utf-16"
-        ),
+        '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE x [<!ENTITY a "b">]><Edmx>&a;</Edmx>'.encode("utf-16"),
     ],
 )
 def test_document_types_are_refused(text):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+
 from weft.net.odata.query import (
     Expand,
     Query,

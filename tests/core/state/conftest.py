@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from weft.state import Intent, Issue, Link, State
 
 NOW = datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+
 from weft.errors import StateError
 from weft.state import Entry, Run, State
 

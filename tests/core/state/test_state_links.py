@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+
 from weft.model.values import decode, encode
 from weft.state import Alias, ChildLink, Flip, Head, Link, State
 

@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
+
 from weft.errors import StateError
 from weft.state import Link, State
 from weft.state.migrate import MIGRATIONS, SCHEMA

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+
 from weft.state import State, Tx
 
 K = ["k"]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+
 from weft.records import Hint
 from weft.state import Cursor, LeaseLost, Run, State
 

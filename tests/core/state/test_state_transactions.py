@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+
 from weft.errors import StateError
 from weft.state import Cursor, Entry, Link, Run, State, Tx
 
@@ -235,7 +236,10 @@ async def test_a_lock_by_name_is_held_once(state: State, state_url: str) -> None
 async def test_a_lock_whose_connection_died_is_known_to_be_lost(postgres_url: str) -> None:
     with State.open(postgres_url) as state:
         lock = await state.try_lock("flow/customers")
-        kill = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        kill = (
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
         await state.write(lambda tx: tx.connection.execute(text(kill)))
         assert not lock.held()
         lock.release()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from weft.config.loading import load_text
 from weft.plugins import Plugins
 from weft.runtime import Runtime

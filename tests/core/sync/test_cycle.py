@@ -63,7 +63,11 @@ async def test_a_conflict_goes_to_the_owner_and_the_rest_flows(world) -> None:
     await world.sync("customers")
     assert only(world.erp.rows("customers"))["displayName"] == "Left"
     assert only(world.crm.rows("Accounts")) | {"ErpNumber": ""} == {
-        "Id": key, "Name": "Left", "Tax": "DE1", "Phone": "2", "ErpNumber": ""
+        "Id": key,
+        "Name": "Left",
+        "Tax": "DE1",
+        "Phone": "2",
+        "ErpNumber": "",
     } | {k: None for k in only(world.crm.rows("Accounts")) if k in ("Email", "Limit")}
 
 
@@ -260,7 +264,9 @@ async def test_plan_writes_nothing_and_tells_everything(world) -> None:
     world.erp.put("customers", displayName="Fabrikam", taxNumber="DE3")
     [report] = await world.sync("customers", plan_only=True)
     assert sorted((p.side, p.op, p.label) for p in report.planned) == [
-        ("left", "create", "C00001 Fabrikam"), ("right", "create", "Adatum")]
+        ("left", "create", "C00001 Fabrikam"),
+        ("right", "create", "Adatum"),
+    ]
     assert len(world.erp.rows("customers")) == 1
     assert await world.ask(lambda tx: tx.links.count()) == 0
 

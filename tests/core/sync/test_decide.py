@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.sync.decide import Decision, Policy, Unlinked, View, decide
 
 BOTH = frozenset({"name", "city"})
@@ -173,8 +174,12 @@ def test_properties(left: dict, right: dict, base_left: dict, base_right: dict, 
             assert same(name, decision.to_left[name], right[name])
         open_conflict = name in {c.field for c in decision.open_conflicts}
         assert not (open_conflict and (to_left or to_right)), "nothing is written while a person must choose"
-    mirrored = Policy(BOTH, BOTH, owner={"left": "right", "right": "left", None: None}[owner],  # type: ignore[arg-type]
-                      on_conflict=policy.on_conflict)
+    mirrored = Policy(
+        BOTH,
+        BOTH,
+        owner={"left": "right", "right": "left", None: None}[owner],  # type: ignore[arg-type]
+        on_conflict=policy.on_conflict,
+    )
     swapped = run(right, left, base_right, base_left, mirrored)
     assert swapped.to_left == decision.to_right, "left and right are treated alike"
     assert swapped.to_right == decision.to_left
@@ -187,10 +192,8 @@ def test_carrying_a_decision_out_leaves_nothing_to_decide(
     policy = Policy(BOTH, BOTH, owner="left")
     decision = run(left, right, base_left, base_right, policy)
     after_left, after_right = {**left, **decision.to_left}, {**right, **decision.to_right}
-    new_left = {**base_left, **decision.learn_left, **decision.to_left,
-                **{n: left[n] for n in decision.to_right}}
-    new_right = {**base_right, **decision.learn_right, **decision.to_right,
-                 **{n: right[n] for n in decision.to_left}}
+    new_left = {**base_left, **decision.learn_left, **decision.to_left, **{n: left[n] for n in decision.to_right}}
+    new_right = {**base_right, **decision.learn_right, **decision.to_right, **{n: right[n] for n in decision.to_left}}
     again = run(after_left, after_right, new_left, new_right, policy)
     for name in left.keys() & right.keys():
         assert name not in again.to_left

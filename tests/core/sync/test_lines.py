@@ -28,7 +28,11 @@ def paired(left: list[Canonical], right: list[Canonical], children: Any = (), ru
 def decided(pairs: list[LinePair], left: dict, right: dict, policy: Policy = BOTH, creators: Any = ("left", "right")):
     bases = (Base(lines={"lines": left}), Base(lines={"lines": right}))
     return decide_lines(
-        pairs, bases, {"lines": policy}, {"lines": frozenset(creators)}, lambda _, one, side: dict(one.fields),
+        pairs,
+        bases,
+        {"lines": policy},
+        {"lines": frozenset(creators)},
+        lambda _, one, side: dict(one.fields),
         {"lines": same},
     )
 

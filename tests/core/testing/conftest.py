@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from weft.testing.odata.schema import EntityType, Navigation, Property, navigations, properties
 from weft.testing.odata.scope import Scope
 from weft.testing.odata.store import Row, Store, Table, Unique

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
+
 from weft.testing.odata.batch import SubRequest, SubResponse, parse_batch, render_json, run_batch
 from weft.testing.odata.parts import SubResponse as Answer
 from weft.testing.odata.render import dumps, loads

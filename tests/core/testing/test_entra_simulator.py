@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+
 from weft.testing.entra import EntraSettings, EntraSimulator
 from weft.testing.simulator import Fault, SimClock, serve_in_thread
 

@@ -6,6 +6,7 @@ import email.parser
 import email.policy
 
 import pytest
+
 from weft.testing.odata.batch import (
     BatchFault,
     LostAnswer,

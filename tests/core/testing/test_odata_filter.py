@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from weft.testing.odata.compile import compile_filter
 from weft.testing.odata.errors import ODataQueryError
 from weft.testing.odata.filter import Call, Compare, Literal, Logic, Path, columns_or_mixed, count_nodes

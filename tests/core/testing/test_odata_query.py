@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.testing.odata.edmx import metadata_xml, service_document
 from weft.testing.odata.errors import ODataQueryError
 from weft.testing.odata.query import OrderItem, parse_query

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from weft.testing.odata.render import dumps, loads, page
 from weft.testing.odata.store import DuplicateKey
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from weft.testing.simulator import Fault, serve
 from weft.testing.simulator.faults import KINDS, fault_from_json
 

@@ -15,6 +15,7 @@ import aiohttp
 import psutil
 import pytest
 from aiohttp import web
+
 from weft.testing.odata.render import dumps, loads
 from weft.testing.simulator import Fault, SimClock, Simulator, serve, serve_in_process, serve_in_thread
 from weft.testing.simulator.control_client import ControlError

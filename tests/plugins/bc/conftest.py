@@ -88,9 +88,7 @@ class Bench:
         return await self.records(entity, "search", search=conditions)
 
     async def write(self, entity: str, *items: Item) -> dict[str, Outcome]:
-        return {
-            o.id: o async for o in connector.weft_write(self.ctx(entity), self.session, list(items), self.notes)
-        }
+        return {o.id: o async for o in connector.weft_write(self.ctx(entity), self.session, list(items), self.notes)}
 
     def item(self, entity: str, op: str, data: dict[str, Any], *, id: str = "i1", **more: Any) -> Item:
         mapping = more.pop("mapping", None) or self.mapping(entity)

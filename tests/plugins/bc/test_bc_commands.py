@@ -31,7 +31,10 @@ def test_companies_and_subscriptions(tmp_path, monkeypatch):
         config = tmp_path / "weft.yaml"
         config.write_text(
             CONFIG.format(
-                url=served.urls["bc"], login=served.urls["entra"], ca_file=served.ca_file, client=CLIENT_ID,
+                url=served.urls["bc"],
+                login=served.urls["entra"],
+                ca_file=served.ca_file,
+                client=CLIENT_ID,
                 secret="${env:BC_SECRET}",
             )
         )

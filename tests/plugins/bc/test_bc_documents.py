@@ -12,9 +12,7 @@ from weft.testing.simulator import Fault
 
 async def parts(bench) -> tuple[str, list[str]]:
     customer = await bench.command("create", set="customers", values={"displayName": "Northwind Handel"})
-    items = [
-        (await bench.command("create", set="items", values={"displayName": f"Bolt {n}"}))["id"] for n in range(3)
-    ]
+    items = [(await bench.command("create", set="items", values={"displayName": f"Bolt {n}"}))["id"] for n in range(3)]
     return customer["id"], items
 
 

@@ -24,9 +24,7 @@ def test_every_document_compiles():
     for document in documents:
         objects.setdefault(document.entity, document.object.read)
     for document in documents:
-        compile_mapping(
-            document, ENTITIES[document.entity], kind="bc", entities=ENTITIES, ref_object=objects.get
-        )
+        compile_mapping(document, ENTITIES[document.entity], kind="bc", entities=ENTITIES, ref_object=objects.get)
     assert {d.entity for d in documents} >= REQUIRED
 
 

@@ -198,10 +198,10 @@ async def test_search_by_one_and_by_several_fields(open_bench):
 
 
 async def test_search_survives_values_no_record_can_hold(bench):
-    key = await new(bench, "It's \"100%\" & more; +1 /x?y#z")
+    key = await new(bench, 'It\'s "100%" & more; +1 /x?y#z')
     found = await bench.search(
         "customer",
-        [("displayName", "It's \"100%\" & more; +1 /x?y#z")],
+        [("displayName", 'It\'s "100%" & more; +1 /x?y#z')],
         [("number", "9" * 21)],
         [("paymentTermsId", "no guid")],
         [("displayName", "with a \x07 bell")],
@@ -264,9 +264,7 @@ async def test_an_expired_token_and_throttling_go_unnoticed(bench):
 
 
 async def test_the_companies_are_those_the_credentials_see(bench):
-    assert await connector.weft_companies(bench.session) == {
-        co.id: co.name for co in bench.sim.env.companies.values()
-    }
+    assert await connector.weft_companies(bench.session) == {co.id: co.name for co in bench.sim.env.companies.values()}
 
 
 async def test_payments_are_what_was_settled_on_invoices(open_bench):

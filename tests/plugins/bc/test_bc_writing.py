@@ -33,7 +33,7 @@ async def test_create_returns_the_record_with_its_number(bench):
 
 
 async def test_unicode_and_nasty_text_round_trips(bench):
-    name = "Ärger & Söhne’s \"Größe\" 🚚 O'Neil; DROP"
+    name = 'Ärger & Söhne’s "Größe" 🚚 O\'Neil; DROP'
     outcome = await created(bench, name, addressLine1="a,b;(c)$filter=x'")
     found = await bench.search("customer", [("displayName", name)])
     assert list(found) == [outcome.key]

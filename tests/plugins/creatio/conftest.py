@@ -174,8 +174,13 @@ async def open_crm(erp_package: Any) -> AsyncIterator[OpenCrm]:
     async with AsyncExitStack() as stack:
 
         async def start(
-            records: int = 0, *, connection: dict[str, Any] | None = None, package: bool = True, oauth: bool = False,
-            skewed: bool = True,            **simulated: Any,
+            records: int = 0,
+            *,
+            connection: dict[str, Any] | None = None,
+            package: bool = True,
+            oauth: bool = False,
+            skewed: bool = True,
+            **simulated: Any,
         ) -> Crm:
             clock = SimClock(distinct=True)
             if skewed:  # so that tests can let time pass without leaving the Date header behind

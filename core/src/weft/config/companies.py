@@ -38,9 +38,7 @@ _ONE = {
     ]
 }
 _MANY = {"anyOf": [*_ONE["anyOf"], {"type": "array", "items": _ONE, "minItems": 1}]}
-Targets = Annotated[
-    list[CompanyTarget], Field(min_length=1), BeforeValidator(_targets), WithJsonSchema(_MANY)
-]
+Targets = Annotated[list[CompanyTarget], Field(min_length=1), BeforeValidator(_targets), WithJsonSchema(_MANY)]
 
 
 class CompanyWhen(Strict):

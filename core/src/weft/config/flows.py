@@ -30,9 +30,7 @@ def _field_rule(value: Any) -> Any:
             if value["on_conflict"] in ("newest", "review"):
                 return value["on_conflict"]
             raise ValueError("`on_conflict` of a field is `newest` or `review`; or name its `owner`")
-        raise ValueError(
-            "write a connection, `newest`, `review`, or a mapping with just `owner` or `on_conflict`"
-        )
+        raise ValueError("write a connection, `newest`, `review`, or a mapping with just `owner` or `on_conflict`")
     return value
 
 
@@ -63,15 +61,9 @@ FieldRule = Annotated[
 class Guards(Strict):
     """Brakes: more than the number *and* more than the percentage stop the flow until approved."""
 
-    deletes: int | None = Field(
-        default=20, ge=0, description="deletes within the window; null: no guard on deletes"
-    )
-    changes: int | None = Field(
-        default=None, ge=0, description="updates within the window; null: no guard on updates"
-    )
-    creates: int | None = Field(
-        default=None, ge=0, description="creates within the window; null: no guard on creates"
-    )
+    deletes: int | None = Field(default=20, ge=0, description="deletes within the window; null: no guard on deletes")
+    changes: int | None = Field(default=None, ge=0, description="updates within the window; null: no guard on updates")
+    creates: int | None = Field(default=None, ge=0, description="creates within the window; null: no guard on creates")
     percent: Decimal = Field(
         default=Decimal(5),
         ge=0,
@@ -101,9 +93,7 @@ class Retry(Strict):
 
 
 def _create(value: Any) -> Any:
-    return (
-        None if value == "both" else [] if value == "none" else [value] if isinstance(value, str) else value
-    )
+    return None if value == "both" else [] if value == "none" else [value] if isinstance(value, str) else value
 
 
 class FlowConfig(Strict):
@@ -119,9 +109,7 @@ class FlowConfig(Strict):
         default_factory=dict,
         description="connection -> mapping variants used there; default: all the connector brings",
     )
-    owner: str | None = Field(
-        default=None, description="system of record: connection whose values win conflicts"
-    )
+    owner: str | None = Field(default=None, description="system of record: connection whose values win conflicts")
     fields: dict[str, FieldRule] = Field(
         default_factory=dict,
         description="canonical field -> what decides a conflict of it: the connection that owns it, `newest` "

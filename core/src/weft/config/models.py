@@ -16,9 +16,7 @@ class Connection(BaseModel):
     """A connector with an address and credentials; everything but ``kind`` is the connector's own."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
-    kind: str = Field(
-        description="connector, such as `creatio` or `bc`; `weft plugins` lists those installed"
-    )
+    kind: str = Field(description="connector, such as `creatio` or `bc`; `weft plugins` lists those installed")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -32,9 +30,7 @@ class Connection(BaseModel):
 class Log(Strict):
     """What weft tells about its own work."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="least severe message kept"
-    )
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least severe message kept")
     format: Literal["text", "json"] = Field(default="text", description="`json` writes one object a line")
     file: str | None = Field(default=None, description="file to append to; default: standard error")
 
@@ -49,9 +45,7 @@ class ConnectionLimits(Strict):
 class Limits(Strict):
     """Upper bounds for all connections, and for single ones."""
 
-    concurrency: int = Field(
-        default=8, ge=1, le=1000, description="requests under way at a time, for each connection"
-    )
+    concurrency: int = Field(default=8, ge=1, le=1000, description="requests under way at a time, for each connection")
     timeout: Duration = Field(default=timedelta(seconds=100), description="longest wait for one answer")
     connections: dict[str, ConnectionLimits] = Field(
         default_factory=dict, description="connection -> bounds that differ there"
@@ -87,12 +81,9 @@ class Document(Strict):
     )
     mappings: Overlays = Field(
         default_factory=dict,
-        description="changes to packaged mappings, merged by field: "
-        "connection -> entity -> variant -> mapping",
+        description="changes to packaged mappings, merged by field: connection -> entity -> variant -> mapping",
     )
-    entities: dict[Name, EntityDeclaration] = Field(
-        default_factory=dict, description="entities of your own, by name"
-    )
+    entities: dict[Name, EntityDeclaration] = Field(default_factory=dict, description="entities of your own, by name")
     log: Log = Field(default_factory=Log, description="logging")
     limits: Limits = Field(default_factory=Limits, description="upper bounds on requests")
 

@@ -124,7 +124,5 @@ def _partial(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" not in schema:
         return schema
     loose = {key: value for key, value in schema.items() if key != "required"}
-    loose["properties"] = {
-        name: {"anyOf": [found, {"type": "null"}]} for name, found in schema["properties"].items()
-    }
+    loose["properties"] = {name: {"anyOf": [found, {"type": "null"}]} for name, found in schema["properties"].items()}
     return {"anyOf": [loose, {"type": ["string", "null"]}]}

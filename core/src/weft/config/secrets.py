@@ -46,9 +46,7 @@ class Finding:
         return f"{self.where}: {self.key}: {self.message}"
 
 
-def resolve(
-    config: Config, connection: str, model: type[Settings], *, redactor: Redactor | None = None
-) -> Settings:
+def resolve(config: Config, connection: str, model: type[Settings], *, redactor: Redactor | None = None) -> Settings:
     """The settings of a connection, secrets filled in, validated by the connector's model.
 
     Every value in a field of type :class:`~weft.net.secrets.Secret` is registered with ``redactor``.
@@ -116,9 +114,7 @@ def state_url(config: Config, *, redactor: Redactor | None = None) -> str:
         redactor.add(value)  # type: ignore[union-attr]
     url = str(filled)
     if not url.startswith(("sqlite://", "postgresql://", "postgresql+")):
-        raise InvalidConfig(
-            [f"{config.where('state')}: state: {config.state} gives no sqlite:// or postgresql:// URL"]
-        )
+        raise InvalidConfig([f"{config.where('state')}: state: {config.state} gives no sqlite:// or postgresql:// URL"])
     prefix, file = "sqlite:///", url.removeprefix("sqlite:///")
     if url.startswith(prefix) and file and not file.startswith((":memory:", "file:")):
         name, mark, options = file.partition("?")

@@ -146,9 +146,7 @@ def _connection(name: str, kind: str, connector: Connector) -> Iterator[str]:
 
 
 def _yaml(value: Mapping[str, Any]) -> list[str]:
-    text = yaml.safe_dump(
-        dict(value), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
-    )
+    text = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
     return text.rstrip("\n").split("\n")
 
 

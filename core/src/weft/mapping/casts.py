@@ -99,9 +99,7 @@ def to_decimal(raw: Any) -> Decimal:
     if isinstance(raw, Decimal):
         number = raw
     elif isinstance(raw, bool | float):
-        what = "a binary float; the connector must deliver exact numbers" if isinstance(raw, float) else (
-            "no number"
-        )
+        what = "a binary float; the connector must deliver exact numbers" if isinstance(raw, float) else ("no number")
         raise Unfit(f"{raw!r} is {what}")
     elif isinstance(raw, int):
         return Decimal(raw)

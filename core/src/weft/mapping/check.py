@@ -99,9 +99,7 @@ class _Checker:
         self.schemas, self.lengths = schemas, lengths
         self.findings: list[Finding] = []
 
-    def say(
-        self, level: Level, path: Iterable[str | int], field: str, message: str, suggestion: str = ""
-    ) -> None:
+    def say(self, level: Level, path: Iterable[str | int], field: str, message: str, suggestion: str = "") -> None:
         mapping = f"{self.compiled.kind} {self.mapping.entity}/{self.mapping.variant}"
         found = Finding(level, self.mapping.at(*path), mapping, field, message, suggestion)
         if found not in self.findings:
@@ -174,7 +172,10 @@ class _Checker:
                 self.writable(schema, own, fixed, create=False, path=(*path, "fields"))
 
     def path_of(
-        self, specs: Iterable[FieldSpec], native: str, other: tuple[str, ...] = (),
+        self,
+        specs: Iterable[FieldSpec],
+        native: str,
+        other: tuple[str, ...] = (),
         base: tuple[str, ...] = ("fields",),
     ) -> tuple[str, ...]:
         for spec in specs:
@@ -197,8 +198,14 @@ class _Checker:
         return found
 
     def writable(
-        self, schema: ObjectSchema, specs: Iterable[FieldSpec], fixed: set[str], *, create: bool,
-        demand: bool = True, path: tuple[str, ...] = ("fields",),
+        self,
+        schema: ObjectSchema,
+        specs: Iterable[FieldSpec],
+        fixed: set[str],
+        *,
+        create: bool,
+        demand: bool = True,
+        path: tuple[str, ...] = ("fields",),
     ) -> None:
         supplied = set(fixed)
         for spec in specs:
@@ -212,8 +219,11 @@ class _Checker:
             if native.read_only:
                 verb = "created" if create else "changed"
                 self.say(
-                    "error", where, spec.native,
-                    f"{schema.name}.{spec.native} is read-only when a record is {verb}", "set `on: read`"
+                    "error",
+                    where,
+                    spec.native,
+                    f"{schema.name}.{spec.native} is read-only when a record is {verb}",
+                    "set `on: read`",
                 )
             self.type_of(native, spec, where)
             self.length_of(native, spec, where)
@@ -223,21 +233,27 @@ class _Checker:
                 missing = property_.required and not property_.read_only and property_.name not in supplied
                 if missing:
                     self.say(
-                        "error", path, property_.name,
+                        "error",
+                        path,
+                        property_.name,
                         f"{schema.name}.{property_.name} is mandatory, and the mapping does not write it",
                         "map it, or give it a `default` or `const`",
                     )
                 elif property_.required and not self.certain(property_.name, specs, fixed):
                     self.say(
-                        "warning", self.path_of(specs, property_.name, (), path), property_.name,
+                        "warning",
+                        self.path_of(specs, property_.name, (), path),
+                        property_.name,
                         f"{schema.name}.{property_.name} is mandatory, and its source may be EMPTY",
                         "set `required: true` or a `default`",
                     )
 
     def certain(self, name: str, specs: Iterable[FieldSpec], fixed: set[str]) -> bool:
         return name in fixed or any(
-            spec.native == name and (spec.map.required or spec.map.default is not None or spec.map.const
-                                     is not None or spec.out is not None)
+            spec.native == name
+            and (
+                spec.map.required or spec.map.default is not None or spec.map.const is not None or spec.out is not None
+            )
             for spec in specs
         )
 
@@ -248,7 +264,9 @@ class _Checker:
         if free or kind == "any" or native.kind in ("any", "") or native.kind in _FITTING.get(kind, ()):
             return
         self.say(
-            "error", path, native.name,
+            "error",
+            path,
+            native.name,
             f"is of type {native.kind}, the canonical field {spec.canonical} is of type {spec.field.kind}",
             f"set `cast: {native.kind}`" if native.kind in _CASTS else "use `values` or an expression",
         )
@@ -261,13 +279,18 @@ class _Checker:
             self.say("error", path, native.name, f"`const` is longer than the {limit} characters that fit")
         if own is not None and own > limit:
             self.say(
-                "error", path, native.name, f"`max: {own}` is more than the {limit} characters that fit",
+                "error",
+                path,
+                native.name,
+                f"`max: {own}` is more than the {limit} characters that fit",
                 f"set `max: {limit}`",
             )
         coming = self.lengths.get(spec.canonical or "", 0)
         if own is None and coming > limit and not spec.map.values and spec.out is None:
             self.say(
-                "warning", path, native.name,
+                "warning",
+                path,
+                native.name,
                 f"texts of up to {coming} characters may arrive, {limit} fit",
                 f"set `max: {limit}`, with `cut: true` if shortening is acceptable",
             )
@@ -285,9 +308,7 @@ class _Checker:
                 continue
             near = suggest(_spelling(value), native.values).removeprefix(", ")
             allowed = ", ".join(native.values[:20]) + (" …" if len(native.values) > 20 else "")
-            self.say(
-                "error", where, native.name, f"{value!r} is none of its values: {allowed}", near
-            )
+            self.say("error", where, native.name, f"{value!r} is none of its values: {allowed}", near)
 
 
 def _spelling(value: Any) -> str:

@@ -44,9 +44,7 @@ class Comparator:
             for spec in _specs(side, collection):
                 if spec.canonical is not None:
                     self._specs.setdefault(spec.canonical, []).append(spec)
-        self._normal: dict[str, Normal] = {
-            name: _normal(found[0].field, found) for name, found in self._specs.items()
-        }
+        self._normal: dict[str, Normal] = {name: _normal(found[0].field, found) for name, found in self._specs.items()}
 
     def normal(self, field: str, value: Any) -> Any:
         """``value`` in the coarsest form either side keeps; None for EMPTY, ABSENT for ABSENT."""
@@ -82,8 +80,10 @@ def _specs(side: CompiledMapping | None, collection: str | None) -> Iterator[Fie
 def _normal(field: Field, specs: list[FieldSpec]) -> Normal:
     ways = {spec.map.compare for spec in specs} - {"exact"}
     blanks = {
-        value for spec in specs for value in spec.map.blank if isinstance(value, int | Decimal | str)
-        and not isinstance(value, bool)
+        value
+        for spec in specs
+        for value in spec.map.blank
+        if isinstance(value, int | Decimal | str) and not isinstance(value, bool)
     }
     steps: list[Normal] = []
     if "unordered" in ways:

@@ -80,8 +80,11 @@ def _rule(mapping: document.Mapping, name: str, entity: EntityType, report: Repo
 
 
 def _needs(
-    fields: Iterable[FieldSpec], conditions_: Iterable[tuple[Expression | None, str]],
-    needs: list[str] | None, path: tuple[str, ...], report: Reporter,
+    fields: Iterable[FieldSpec],
+    conditions_: Iterable[tuple[Expression | None, str]],
+    needs: list[str] | None,
+    path: tuple[str, ...],
+    report: Reporter,
 ) -> None:
     """An expression that may read anything must be told what it reads."""
     message = "it cannot be told which fields this expression reads: list them in `needs`"
@@ -93,9 +96,7 @@ def _needs(
             report.say((*path, name), message)
 
 
-def _known(
-    lists: Iterable[Iterable[str]], entity: EntityType, path: tuple[str, ...], report: Reporter
-) -> None:
+def _known(lists: Iterable[Iterable[str]], entity: EntityType, path: tuple[str, ...], report: Reporter) -> None:
     for names in lists:
         for name in names:
             if entity.field(name) is None:

@@ -58,9 +58,16 @@ class CompiledMapping:
     """
 
     def __init__(
-        self, mapping: document.Mapping, entity: EntityType, kind: str, fields: list[FieldSpec],
-        lines: dict[str, CompiledLines], when: Expression | None, locked: Expression | None,
-        accepts: Rule | None, follow: Rule | None,
+        self,
+        mapping: document.Mapping,
+        entity: EntityType,
+        kind: str,
+        fields: list[FieldSpec],
+        lines: dict[str, CompiledLines],
+        when: Expression | None,
+        locked: Expression | None,
+        accepts: Rule | None,
+        follow: Rule | None,
     ) -> None:
         self.mapping = mapping
         self.entity = entity
@@ -86,9 +93,7 @@ class CompiledMapping:
         self.line_updatable = {
             name: _carried(spec for spec in one.fields if spec.on_update) for name, one in lines.items()
         }
-        self.line_writable = {
-            name: self.line_creatable[name] | self.line_updatable[name] for name in lines
-        }
+        self.line_writable = {name: self.line_creatable[name] | self.line_updatable[name] for name in lines}
         self._where = [
             (field, {_plain(one) for one in (value if isinstance(value, list) else [value])})
             for field, value in mapping.where.items()
@@ -98,7 +103,8 @@ class CompiledMapping:
         self._puts: dict[str, Put] = {spec.label: putter(spec, fields, entity) for spec in fields}
         self._used = used(fields, [(when, mapping.needs), (locked, mapping.needs)], mapping)
         self._print = printer(
-            self.digest, self._used[""],
+            self.digest,
+            self._used[""],
             {part: self._used[part] for part in mapping.parts},
             {name: sorted({*one.used, *self._used.get(name, ())}) for name, one in lines.items()},
         )
@@ -183,8 +189,16 @@ class CompiledMapping:
         if not company and mapping.company is not None:
             company = str(record.data.get(mapping.company) or "")
         canonical = Canonical(
-            mapping.entity, record.object, record.key, fields, company, mapping.variant,
-            record.version, record.changed_at, record.changed_by, locked=locked,
+            mapping.entity,
+            record.object,
+            record.key,
+            fields,
+            company,
+            mapping.variant,
+            record.version,
+            record.changed_at,
+            record.changed_by,
+            locked=locked,
         )
         for name, lines in self.lines.items():
             rows = record.children.get(name)
@@ -193,7 +207,12 @@ class CompiledMapping:
         return Mapped(problems=problems) if problems else Mapped(canonical)
 
     def _read_lines(
-        self, name: str, lines: CompiledLines, rows: Sequence[Record], company: str, tables: Tables,
+        self,
+        name: str,
+        lines: CompiledLines,
+        rows: Sequence[Record],
+        company: str,
+        tables: Tables,
         problems: list[Problem],
     ) -> list[Canonical]:
         found: list[Canonical] = []
@@ -210,8 +229,14 @@ class CompiledMapping:
             problems.extend(_placed(wrong, name, index))
             found.append(
                 Canonical(
-                    lines.entity.name, row.object, row.key, fields, row.company or company,
-                    version=row.version, changed_at=row.changed_at, changed_by=row.changed_by,
+                    lines.entity.name,
+                    row.object,
+                    row.key,
+                    fields,
+                    row.company or company,
+                    version=row.version,
+                    changed_at=row.changed_at,
+                    changed_by=row.changed_by,
                 )
             )
         return found
@@ -219,9 +244,16 @@ class CompiledMapping:
     # -- out ---------------------------------------------------------------------------------------
 
     def write(
-        self, canonical: Canonical, op: Op, tables: Tables, *, native: Native | None = None,
-        full: Mapping[str, Any] | None = None, children: Sequence[LineChange] = (),
-        own_key: str | None = None, lines: Mapping[str, Sequence[Canonical]] | None = None,
+        self,
+        canonical: Canonical,
+        op: Op,
+        tables: Tables,
+        *,
+        native: Native | None = None,
+        full: Mapping[str, Any] | None = None,
+        children: Sequence[LineChange] = (),
+        own_key: str | None = None,
+        lines: Mapping[str, Sequence[Canonical]] | None = None,
     ) -> Mapped:
         """The canonical fields to be sent as native data; ``Mapped.children`` are the lines.
 
@@ -240,9 +272,7 @@ class CompiledMapping:
         problems: list[Problem] = []
         data: Native = {}
         children = children or canonical.changes
-        rows = {
-            name: [line.fields for line in lines] for name, lines in canonical.lines.items()
-        }
+        rows = {name: [line.fields for line in lines] for name, lines in canonical.lines.items()}
         for change in children:
             if change.op == "create" and change.collection not in canonical.lines:
                 rows.setdefault(change.collection, []).append(change.fields)
@@ -261,8 +291,13 @@ class CompiledMapping:
         return Mapped(native=data, children=items)
 
     def _write_line(
-        self, change: LineChange, document_: Canonical, full: Mapping[str, Any], held: Mapping[str, Any],
-        tables: Tables, problems: list[Problem],
+        self,
+        change: LineChange,
+        document_: Canonical,
+        full: Mapping[str, Any],
+        held: Mapping[str, Any],
+        tables: Tables,
+        problems: list[Problem],
     ) -> Child:
         child = Child(change.collection, change.op, change.id, change.key, change.version)
         lines = self.lines.get(change.collection)
@@ -357,9 +392,7 @@ def _fitted(where: document.OwnKey, own_key: str, problems: list[Problem]) -> st
     return own_key
 
 
-def _currencies(
-    entity: EntityType, native: Native | None, fields: Sequence[FieldSpec], tables: Tables
-) -> Fields:
+def _currencies(entity: EntityType, native: Native | None, fields: Sequence[FieldSpec], tables: Tables) -> Fields:
     """The currency that the target's own record names, for amounts written without one."""
     if native is None or entity.currency is None:
         return {}

@@ -239,9 +239,7 @@ class Mapping(Part):
     parts: dict[str, PartMap] = Field(default_factory=dict)
     lines: dict[str, LineMap] = Field(default_factory=dict)
     own_key: OwnKey | None = None
-    match: list[list[str]] = Field(
-        default_factory=list, description="canonical fields that recognise a record"
-    )
+    match: list[list[str]] = Field(default_factory=list, description="canonical fields that recognise a record")
     returns: list[str] = Field(default_factory=list, description="canonical fields this system assigns")
     actions: dict[str, str] = Field(default_factory=dict, description="canonical step -> native action")
     deletes: Literal["ignore", "ask", "deactivate", "delete"] | None = None

@@ -78,9 +78,7 @@ class Expression:
         """Fields read, each with what is read of it (True: all); None: the whole input."""
         many = frozenset(lists)
         self._reads = (
-            tuple((name, inner, name in many) for name, inner in self.reads.items())
-            if self.reads is not None
-            else None
+            tuple((name, inner, name in many) for name, inner in self.reads.items()) if self.reads is not None else None
         )
 
         texts = self._reads if self._reads and len(self._reads) <= 2 else ()

@@ -120,9 +120,7 @@ def overlay(
     return result
 
 
-def merge(
-    mapping: document.Mapping, user: Mapping[str, Any], where: Callable[..., str]
-) -> document.Mapping:
+def merge(mapping: document.Mapping, user: Mapping[str, Any], where: Callable[..., str]) -> document.Mapping:
     """``user`` merged over ``mapping``: dicts are merged, everything else is replaced, null removes.
 
     A native field given as plain text replaces the packaged field altogether; one given as a dict

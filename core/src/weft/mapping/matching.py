@@ -21,9 +21,7 @@ _PHONES = re.compile(r"(?:^|[._])(?:phone|mobile|fax|telephone)\d*$")
 _NOT_DIGITS = re.compile(r"\D+")
 
 
-def match_values(
-    fields: Mapping[str, Any], rules: Sequence[Sequence[str]]
-) -> tuple[tuple[str, ...] | None, ...]:
+def match_values(fields: Mapping[str, Any], rules: Sequence[Sequence[str]]) -> tuple[tuple[str, ...] | None, ...]:
     """For each rule the values of its fields, normalised; None when one is EMPTY or ABSENT."""
     return tuple(_match(fields, rule) for rule in rules)
 

@@ -105,8 +105,7 @@ def specs(
     """The compiled fields of a mapping or of one of its line collections."""
     known = frozenset(parts)
     return [
-        _spec(label, each, entity, (*path, label), report, entities, ref_object, known)
-        for label, each in maps.items()
+        _spec(label, each, entity, (*path, label), report, entities, ref_object, known) for label, each in maps.items()
     ]
 
 
@@ -154,9 +153,7 @@ def _spec(
     )
 
 
-def _shape(
-    each: document.FieldMap, canonical: str | None, path: tuple[str, ...], report: Reporter
-) -> None:
+def _shape(each: document.FieldMap, canonical: str | None, path: tuple[str, ...], report: Reporter) -> None:
     if each.const is not None:
         if canonical or each.in_ or each.out:
             report.say(path, "`const` stands alone: leave out from, ref, in and out")
@@ -214,9 +211,7 @@ def _coded(declared: Field, entities: Mapping[str, EntityType] | None) -> bool:
     return target is None or target.kind == "reference"
 
 
-def _values(
-    each: document.FieldMap, declared: Field, path: tuple[str, ...], report: Reporter
-) -> None:
+def _values(each: document.FieldMap, declared: Field, path: tuple[str, ...], report: Reporter) -> None:
     for word in each.values or {}:
         where = (*path, "values", word)
         try:

@@ -109,9 +109,7 @@ def check(source: str, functions: Set[str]) -> None:
             open_ = [(bracket, call, seen + 1) for bracket, call, seen in open_]
         if (token.kind == "name" and text == "function") or text == "λ":
             _function(token, before, after, open_)
-        if token.kind == "name" and text == "null" and (
-            before.text in ("=", "!=") or after.text in ("=", "!=")
-        ):
+        if token.kind == "name" and text == "null" and (before.text in ("=", "!=") or after.text in ("=", "!=")):
             raise Refused("what is EMPTY is the empty text here, never null: use $blank(…)", token.at)
         if token.kind != "sign":
             continue
@@ -123,8 +121,10 @@ def check(source: str, functions: Set[str]) -> None:
             raise Refused(f"a range must be written in whole numbers, at most {MAX_RANGE} of them", token.at)
         if text == "(" and before.text in (")", "]", "}"):
             raise Refused("only built-in functions can be called", token.at)
-        if text == "(" and before.kind in ("name", "quoted") and before.text not in (
-            "and", "or", "in", "function", "λ"
+        if (
+            text == "("
+            and before.kind in ("name", "quoted")
+            and before.text not in ("and", "or", "in", "function", "λ")
         ):
             raise Refused(f"functions begin with $: ${before.text}(…)", before.at)
         if text == "~>" and (after.kind != "variable" or after.text[1:] not in known):
@@ -140,9 +140,7 @@ def check(source: str, functions: Set[str]) -> None:
                     raise Refused("too many objects and lists are built from one another", token.at)
 
 
-def _variable(
-    token: Token, before: Token, after: Token, known: Set[str], open_: list[tuple[str, str, int]]
-) -> None:
+def _variable(token: Token, before: Token, after: Token, known: Set[str], open_: list[tuple[str, str, int]]) -> None:
     name = token.text[1:]
     if name in REFUSED:
         raise Refused(f"{token.text} is not allowed: {REFUSED[name]}", token.at)

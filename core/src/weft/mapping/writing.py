@@ -122,8 +122,13 @@ def writer(specs: Sequence[FieldSpec], where: Mapping[str, Any], entity: EntityT
             if task.create and (native is None or native is LEFT_OUT):
                 native = LEFT_OUT if spec.map.default is None else spec.map.default
                 if spec.map.required and native is LEFT_OUT:
-                    problems.append(Problem(spec.canonical or spec.label, f"{spec.label} is required to "
-                                            f"create a {entity.name} but is empty", "required"))
+                    problems.append(
+                        Problem(
+                            spec.canonical or spec.label,
+                            f"{spec.label} is required to create a {entity.name} but is empty",
+                            "required",
+                        )
+                    )
             if native is not LEFT_OUT:
                 _store(data, spec, native)
         if task.create:
@@ -148,9 +153,7 @@ def _problem(spec: FieldSpec, error: Exception) -> Problem:
     name = spec.canonical or spec.label
     if isinstance(error, Refused):
         return Problem(name, f"{spec.label}: {error}", error.code, error.entity, error.key)
-    return Problem(
-        name, f"{spec.label}: {error}", "expression" if isinstance(error, ExpressionError) else "mapping"
-    )
+    return Problem(name, f"{spec.label}: {error}", "expression" if isinstance(error, ExpressionError) else "mapping")
 
 
 # -- the canonical value ---------------------------------------------------------------------------
@@ -162,8 +165,11 @@ def _source(spec: FieldSpec) -> Callable[[Task], Any]:
         whole = frozenset(out.reads) if out.reads is not None else frozenset()
 
         def evaluated(task: Task) -> Any:
-            due = task.create or reads is None or not reads.isdisjoint(task.fields) or bool(
-                whole.intersection(task.lines)
+            due = (
+                task.create
+                or reads is None
+                or not reads.isdisjoint(task.fields)
+                or bool(whole.intersection(task.lines))
             )
             if not due:
                 return ABSENT

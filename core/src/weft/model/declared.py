@@ -34,9 +34,7 @@ from weft.errors import ConfigError
 from weft.model.entity import EntityKind, EntityType, Field, FieldKind
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-FieldName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=120)
-]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=120)]
 
 
 class _Declared(BaseModel):
@@ -48,9 +46,7 @@ class FieldDeclaration(_Declared):
 
     kind: FieldKind = ModelField("text", description="what the field holds; `ref` and `values` imply it")
     ref: Name | None = ModelField(None, description="entity the field refers to")
-    values: list[str] = ModelField(
-        default_factory=list, description="the only spellings allowed; empty: free text"
-    )
+    values: list[str] = ModelField(default_factory=list, description="the only spellings allowed; empty: free text")
     currency: FieldName | None = ModelField(None, description="field that holds the currency of a `money`")
     doc: str = ModelField("", description="what the field means, one line")
 
@@ -105,16 +101,12 @@ class EntityDeclaration(LinesDeclaration):
     code: FieldName | None = ModelField(
         None, description="for kind reference: the field that holds the code; default `code`"
     )
-    currency: FieldName | None = ModelField(
-        None, description="field that holds the currency of the whole record"
-    )
+    currency: FieldName | None = ModelField(None, description="field that holds the currency of the whole record")
     totals: list[FieldName] = ModelField(
         default_factory=list,
         description="fields that must equal the sum of the lines' field of the same name",
     )
-    lines: dict[Name, LinesDeclaration] = ModelField(
-        default_factory=dict, description="collections of lines, by name"
-    )
+    lines: dict[Name, LinesDeclaration] = ModelField(default_factory=dict, description="collections of lines, by name")
 
     @model_validator(mode="after")
     def _known(self) -> EntityDeclaration:

@@ -41,9 +41,7 @@ def _type(field: Field, catalogue: Catalogue) -> str:
         return "one of " + ", ".join(f"`{value}`" for value in field.values)
     if field.kind == "money":
         return f"money in `{field.currency}`" if field.currency else "money"
-    return {"datetime": "point in time", "integer": "whole number", "boolean": "yes or no"}.get(
-        field.kind, field.kind
-    )
+    return {"datetime": "point in time", "integer": "whole number", "boolean": "yes or no"}.get(field.kind, field.kind)
 
 
 def _table(entity: EntityType, catalogue: Catalogue) -> Iterator[str]:

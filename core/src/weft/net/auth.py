@@ -88,9 +88,7 @@ class Basic(Auth):
         request.headers["Authorization"] = self._header
 
     async def renew(self, session: HttpSession) -> None:
-        raise AuthError(
-            f"{session.system}: user {self._user} was refused (HTTP Basic): check user and password"
-        )
+        raise AuthError(f"{session.system}: user {self._user} was refused (HTTP Basic): check user and password")
 
     def state(self) -> Mapping[str, Any]:
         return {"kind": "basic", "user": self._user}

@@ -182,9 +182,7 @@ class _MsalHttp:
     def __init__(self, tls: ssl.SSLContext, proxy: str | None, timeout: float) -> None:
         self._client = httpx.Client(verify=tls, trust_env=False, timeout=timeout, proxy=proxy)
 
-    def get(
-        self, url: str, params: Any = None, headers: Mapping[str, str] | None = None, **_: Any
-    ) -> httpx.Response:
+    def get(self, url: str, params: Any = None, headers: Mapping[str, str] | None = None, **_: Any) -> httpx.Response:
         return _available(self._client.get(url, params=params, headers=headers))
 
     def post(
@@ -287,9 +285,5 @@ def _check_key(certificate: Certificate, pem: str) -> None:
     except TypeError as error:  # a passphrase missing, or given where none is needed
         raise AuthError(f"{certificate.source()}: {error}") from error
     except ValueError as error:
-        why = (
-            "no private key in PEM form, or the passphrase is wrong"
-            if passphrase
-            else "no private key in PEM form"
-        )
+        why = "no private key in PEM form, or the passphrase is wrong" if passphrase else "no private key in PEM form"
         raise AuthError(f"{certificate.source()}: {why}") from error

@@ -36,9 +36,7 @@ async def exchange(
         limit = f"{settings.total_timeout:g} s"
         if not sent.head:
             raise NotSent(f"{where} was not sent: no connection within {limit}") from error
-        raise MaybeSent(
-            f"{where} was sent, but not answered whole within {limit}", status=sent.status
-        ) from error
+        raise MaybeSent(f"{where} was sent, but not answered whole within {limit}", status=sent.status) from error
     return Response(
         status=answer.status_code,
         headers=answer.headers,

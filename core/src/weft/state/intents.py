@@ -117,6 +117,13 @@ class Intents:
                 found.setdefault(intent, {})[step] = {**(data or {}), "key": key}
         return found
 
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of these that are in the state."""
+        found: set[str] = set()
+        for batch in sql.chunks(ids):
+            found.update(self._db.execute(select(table.c.id).where(sql.among(self._db, table.c.id, batch))).scalars())
+        return found
+
     def get_many(self, ids: Sequence[str]) -> dict[str, Intent]:
         found: dict[str, Intent] = {}
         for batch in sql.chunks(ids):

@@ -272,14 +272,19 @@ async def _open_intents(run: Run, deliveries: Sequence[Delivery]) -> None:
     now = run.now
 
     def write(tx: Tx) -> None:
-        ids = [d.intent.id for d in creating if d.intent is not None]
-        known = tx.intents.get_many(ids)
-        tx.intents.open_many([d.intent for d in creating if d.intent is not None and d.intent.id not in known])
-        by_wait: dict[float, list[str]] = defaultdict(list)
+        known = tx.intents.known([d.intent.id for d in creating if d.intent is not None])
+        new: list[Intent] = []
+        again: dict[float, list[str]] = defaultdict(list)
         for delivery in creating:
-            if delivery.intent is not None:
-                by_wait[delivery.compiled.mapping.settle_seconds].append(delivery.intent.id)
-        for seconds, group in by_wait.items():
+            intent, seconds = delivery.intent, delivery.compiled.mapping.settle_seconds
+            if intent is None:
+                continue
+            if intent.id in known:
+                again[seconds].append(intent.id)
+            else:
+                new.append(replace(intent, sent_at=now, settle_after=now + timedelta(seconds=seconds), attempts=1))
+        tx.intents.open_many(new)
+        for seconds, group in again.items():
             tx.intents.mark_sent(group, now, now + timedelta(seconds=seconds))
 
     await run.runtime.state.write(write)
@@ -310,7 +315,7 @@ async def _send(run: Run, batch: Sequence[Delivery]) -> Exception | None:
             after = stopped.retry_after if isinstance(stopped, EndpointDown) else None
             # Before a plain outage a connector says what it is about to send; after anything else who knows.
             known = stopped is None or isinstance(stopped, EndpointDown)
-            lost = delivery.creates and (notes.sent(delivery.item) or not known)
+            lost = delivery.intent is not None and (notes.sent(delivery.item) or not known)
             delivery.outcome = Outcome(
                 delivery.item.id if delivery.item else "",
                 "in_doubt" if lost else "retry",

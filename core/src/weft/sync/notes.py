@@ -27,7 +27,7 @@ class Notes:
     async def load(cls, run: Run, items: Sequence[Item]) -> Notes:
         """With the steps that earlier attempts noted."""
         ids = [item.id for item in items]
-        known, noted = await run.runtime.state.read(lambda tx: (set(tx.intents.get_many(ids)), tx.intents.noted(ids)))
+        known, noted = await run.runtime.state.read(lambda tx: (tx.intents.known(ids), tx.intents.noted(ids)))
         return cls(run, known, noted)
 
     async def note(self, item: Item, step: str, key: str | None = None, **data: Any) -> None:

@@ -322,5 +322,3 @@ class DocumentWriter:
                 words = halt(error).error
                 raise _Failed(self._part(Outcome(item.id, "retry", key=key, error=words))) from error
             raise halt(error) from error
-
-

@@ -66,7 +66,12 @@ async def _list(
 
 
 async def _tell_apart(
-    session: BcSession, plan: Plan, company: str, keys: Sequence[str], page: Page, headers: dict[str, str],
+    session: BcSession,
+    plan: Plan,
+    company: str,
+    keys: Sequence[str],
+    page: Page,
+    headers: dict[str, str],
     lane: Lane,
 ) -> None:
     client = session.client

@@ -65,9 +65,7 @@ class Sweep:
         elif session.settings.read_replica:
             self.headers = dict(Replica)
         self.path = session.path(query.company, plan.object)
-        self.triggers = [
-            one for one in plan.mapping.capture if one.object and one.field and one.object != plan.object
-        ]
+        self.triggers = [one for one in plan.mapping.capture if one.object and one.field and one.object != plan.object]
         self.sweeps = any(one.sweep for one in plan.mapping.capture)
 
     async def pages(self) -> AsyncIterator[Page]:
@@ -126,17 +124,13 @@ class Sweep:
         total: int | None = None
         with reading():
             total = await client.count(self.path, query, lane=self.lane)
-            async for page in client.pages(
-                self.path, query, page_size=self.size, headers=self.headers, lane=self.lane
-            ):
+            async for page in client.pages(self.path, query, page_size=self.size, headers=self.headers, lane=self.lane):
                 found = await self._records(page.rows)
                 last = page.next_link is None
                 yield Page(found, cursor=cursor.text() if last else None, total=total)
 
     async def _records(self, rows: Sequence[Row]) -> list[Record]:
-        return await records(
-            self.session, self.plan, self.company, rows, headers=self.headers, lane=self.lane
-        )
+        return await records(self.session, self.plan, self.company, rows, headers=self.headers, lane=self.lane)
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -196,9 +190,7 @@ class Sweep:
         rows: list[Row] = []
         query = self.plan.query(filter=self._after(field, start), orderby=(field,), top=size)
         with reading():
-            async for page in self.session.client.pages(
-                self.path, query, headers=self.headers, lane=self.lane
-            ):
+            async for page in self.session.client.pages(self.path, query, headers=self.headers, lane=self.lane):
                 rows += page.rows
         return rows
 

@@ -34,7 +34,12 @@ def plain(row: Row) -> Row:
 
 
 async def records(
-    session: BcSession, plan: Plan, company: str, rows: Sequence[Row], *, headers: dict[str, str] | None = None,
+    session: BcSession,
+    plan: Plan,
+    company: str,
+    rows: Sequence[Row],
+    *,
+    headers: dict[str, str] | None = None,
     lane: Lane = "bulk",
 ) -> list[Record]:
     """Records of the plan's object; lines and parts are attached under their names."""
@@ -84,7 +89,11 @@ def line_records(line: LinePlan, company: str, row: Row) -> list[Record]:
 
 
 async def _attach(
-    session: BcSession, part: PartPlan, company: str, found: Sequence[Record], headers: dict[str, str] | None,
+    session: BcSession,
+    part: PartPlan,
+    company: str,
+    found: Sequence[Record],
+    headers: dict[str, str] | None,
     lane: Lane,
 ) -> None:
     meta = await session.metadata()

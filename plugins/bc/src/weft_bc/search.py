@@ -58,8 +58,7 @@ async def _sorted(
     for group in groups:
         try:
             typed = [
-                (one, asked(one.value, plan.type.properties.get(one.field), meta, captions=captions))
-                for one in group
+                (one, asked(one.value, plan.type.properties.get(one.field), meta, captions=captions)) for one in group
             ]
             if len(typed) == 1 and typed[0][0].op == "eq":
                 odata.eq(typed[0][0].field, typed[0][1]).render(session.client.dialect.literal)
@@ -109,7 +108,12 @@ async def _batch(
 
 
 async def _page(
-    session: BcSession, plan: Plan, query: Query, rows: Sequence[Row], seen: set[str], headers: dict[str, str],
+    session: BcSession,
+    plan: Plan,
+    query: Query,
+    rows: Sequence[Row],
+    seen: set[str],
+    headers: dict[str, str],
     lane: Lane,
 ) -> Page:
     fresh: dict[str, Row] = {}

@@ -91,9 +91,7 @@ class Plans:
             found = self._compiled[id(mapping)] = (mapping, compiled)
         return found[1]
 
-    def plan(
-        self, query: Read, entity: Entity | None, meta: Metadata, *, captions: bool = False
-    ) -> Plan:
+    def plan(self, query: Read, entity: Entity | None, meta: Metadata, *, captions: bool = False) -> Plan:
         """:raises ConfigError: the mapping names an entity set or navigation that is not there."""
         mapping = query.mapping
         if len(mapping.key) != 1:
@@ -141,9 +139,7 @@ def set_type(meta: Metadata, object: str, at: str) -> EntityType:
         ) from None
 
 
-def where_term(
-    where: Fields[str, object], type_: EntityType, meta: Metadata, *, captions: bool = False
-) -> Term | None:
+def where_term(where: Fields[str, object], type_: EntityType, meta: Metadata, *, captions: bool = False) -> Term | None:
     """Fixed conditions of a mapping; a list of values is any of them."""
     terms = []
     for name, value in where.items():
@@ -180,8 +176,6 @@ def part_plan(
     wanted = [theirs] if compiled is None else [theirs, *compiled.part_fields(name)]
     select = tuple(dict.fromkeys(field for field in wanted if field in known))
     select = () if compiled is None else select
-    nested = next(
-        (nav for nav in main.navigation.values() if nav.type == type_.name and not nav.collection), None
-    )
+    nested = next((nav for nav in main.navigation.values() if nav.type == type_.name and not nav.collection), None)
     expand = None if nested is None or part.where else Expand(nested.name, select=select)
     return PartPlan(name, part, select, mine, theirs, expand)

@@ -102,9 +102,7 @@ class Sender:
         ]
         await self.intents.still_mine()
         try:
-            results = await send_batch(
-                self.session.client, items, prefer="odata.continue-on-error", lane=self.lane
-            )
+            results = await send_batch(self.session.client, items, prefer="odata.continue-on-error", lane=self.lane)
         except BatchRejected as error:
             if error.ran is None:
                 for call in calls:
@@ -155,9 +153,7 @@ def unanswered(call: Call, error: net.NetError) -> Answer:
 
 
 def halt(error: net.NetError) -> Halt:
-    fault: Literal["configuration", "endpoint"] = (
-        "configuration" if isinstance(error, net.AuthError) else "endpoint"
-    )
+    fault: Literal["configuration", "endpoint"] = "configuration" if isinstance(error, net.AuthError) else "endpoint"
     words = Error(fault, str(error), code=error.code, status=error.status, retry_after=error.retry_after,
                   request_id=error.request_id or None)  # fmt: skip
     return Halt(error, words)

@@ -23,14 +23,10 @@ class AuthSettings(BaseModel):
 
     client_id: str | None = Field(None, description="application (client) id registered in Microsoft Entra")
     client_secret: Secret | None = Field(None, description="client secret of the application")
-    certificate: Path | None = Field(
-        None, description="PEM file with the application's certificate and private key"
-    )
+    certificate: Path | None = Field(None, description="PEM file with the application's certificate and private key")
     certificate_passphrase: Secret | None = Field(None, description="passphrase of the private key")
     user: str | None = Field(None, description="on premises: user name for HTTP Basic")
-    password: Secret | None = Field(
-        None, description="on premises: web service access key or password of the user"
-    )
+    password: Secret | None = Field(None, description="on premises: web service access key or password of the user")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -15,9 +15,7 @@ from weft_bc.rows import ETAG, Row
 from weft_bc.session import BcSession
 from weft_bc.values import moment
 
-_RESOURCE = re.compile(
-    r"companies\((?P<company>[0-9a-fA-F-]{36})\)/(?P<object>\w+)(?:\((?P<key>[0-9a-fA-F-]{36})\))?"
-)
+_RESOURCE = re.compile(r"companies\((?P<company>[0-9a-fA-F-]{36})\)/(?P<object>\w+)(?:\((?P<key>[0-9a-fA-F-]{36})\))?")
 """The tail of a resource: hosts and leading slashes differ between sources, this part does not."""
 
 
@@ -70,9 +68,7 @@ async def _companies(session: BcSession) -> list[str]:
     return [key for key, title in seen.items() if key.casefold() in wanted or title.casefold() in wanted]
 
 
-async def _one(
-    session: BcSession, url: str, resource: str, company: str, object: str, row: Row | None
-) -> Subscription:
+async def _one(session: BcSession, url: str, resource: str, company: str, object: str, row: Row | None) -> Subscription:
     client = session.client
     body = {"notificationUrl": url, "resource": resource}
     with reading():

@@ -70,9 +70,7 @@ async def weft_read(ctx: Context, session: Any, query: Query) -> AsyncIterator[P
 
 
 @hookimpl
-async def weft_write(
-    ctx: Context, session: Any, items: Sequence[Item], intents: Intents
-) -> AsyncIterator[Outcome]:
+async def weft_write(ctx: Context, session: Any, items: Sequence[Item], intents: Intents) -> AsyncIterator[Outcome]:
     from weft_creatio.writing import Writer
 
     async for outcome in Writer(ctx, session, intents).write(items):

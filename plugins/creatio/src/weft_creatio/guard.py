@@ -24,10 +24,7 @@ async def held(session: CreatioSession, object: str, ids: Iterable[str], select:
     """Rows by Id, as they are now; those that are missing are left out."""
     columns = tuple(dict.fromkeys(("Id", *select)))
     limit = session.settings.filter_ids
-    queries = [
-        Query(select=columns, filter=term, top=limit)
-        for term in grouped(list(dict.fromkeys(ids)), "Id", limit)
-    ]
+    queries = [Query(select=columns, filter=term, top=limit) for term in grouped(list(dict.fromkeys(ids)), "Id", limit)]
     return {str(row["Id"]).lower(): row for rows in await lists(session, object, queries) for row in rows}
 
 
@@ -94,9 +91,7 @@ async def part_rows(session: CreatioSession, jobs: Iterable[Job]) -> None:
         theirs = next(iter(part.join))
         select = [column for column in ("Id", theirs, "Primary", "NonActual", "CreatedOn")
                   if column in line.type.properties]  # fmt: skip
-        plan = ChildPlan(
-            name, object, line.type, theirs, "Id", tuple(select), where_term(part.where, line.type), False
-        )
+        plan = ChildPlan(name, object, line.type, theirs, "Id", tuple(select), where_term(part.where, line.type), False)
         rows = await children(session, plan, [job.key for job, _ in pairs])
         for job, line in pairs:
             there = rows.get(job.key)

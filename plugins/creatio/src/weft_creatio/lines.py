@@ -48,8 +48,12 @@ def cents(value: Decimal) -> Decimal:
 
 
 def complete(
-    data: dict[str, Any], before: Mapping[str, Any], type_: EntityType, prefix: str,
-    percents: Mapping[str, Decimal], division: Decimal = Decimal(1),
+    data: dict[str, Any],
+    before: Mapping[str, Any],
+    type_: EntityType,
+    prefix: str,
+    percents: Mapping[str, Decimal],
+    division: Decimal = Decimal(1),
 ) -> None:
     """Add the amounts a line needs to ``data``. ``before`` is the line as it is, {} for a new one;
     ``percents`` the rate of each tax by Id; ``division`` that of the line's currency."""

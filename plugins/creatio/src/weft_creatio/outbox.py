@@ -57,9 +57,7 @@ class Outbox:
         parent_name, parent = column("ParentName"), column("ParentId")
         lines = {one.object for one in self.plan.children if one.lines}
         objects = sorted({self.plan.object, *lines})
-        query = Query(
-            select=("Id", _STAMP, name, record, operation, parent_name, parent), filter=any_of(name, objects)
-        )
+        query = Query(select=("Id", _STAMP, name, record, operation, parent_name, parent), filter=any_of(name, objects))
         told = Told()
         since = earlier(mark, overlap)
         async for rows in by_stamp(self.session, self.object, query, size, field=_STAMP, since=since):
@@ -92,9 +90,7 @@ class Outbox:
         )  # fmt: skip
         rows = await self.session.rows(self.object, query)
         relative = self.session.client.relative
-        items = [
-            Item(str(n), "DELETE", relative(self.object, guid(str(row["Id"])))) for n, row in enumerate(rows)
-        ]
+        items = [Item(str(n), "DELETE", relative(self.object, guid(str(row["Id"])))) for n, row in enumerate(rows)]
         if not items or self.session.settings.batch == "none":
             items = items[:1]
         if not items:

@@ -65,8 +65,7 @@ class Reader:
     async def _now(self) -> Cursor:
         """Where ``changes`` goes on from."""
         marks = {
-            source.name: await watermark(self.session, source)
-            for source in await watched(self.session, self.plan)
+            source.name: await watermark(self.session, source) for source in await watched(self.session, self.plan)
         }
         outbox = await Outbox.of(self.session, self.plan)
         return Cursor(marks, await outbox.mark() if outbox is not None else None)
@@ -119,9 +118,7 @@ class Reader:
 
     async def _by_ids(self, keys: Sequence[str], where: Term | None) -> list[Row]:
         limit = self.session.settings.filter_ids
-        queries = [
-            replace(self.plan.query(), filter=term, top=limit) for term in grouped(keys, "Id", limit, where)
-        ]
+        queries = [replace(self.plan.query(), filter=term, top=limit) for term in grouped(keys, "Id", limit, where)]
         return [row for rows in await lists(self.session, self.plan.object, queries) for row in rows]
 
     # -- by key ----------------------------------------------------------------------------------------

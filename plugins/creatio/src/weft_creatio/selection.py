@@ -106,9 +106,7 @@ class Plans:
                 kind = set_type(meta, part.object, prefix, at)
                 fields = list(kind.properties) if compiled is None else compiled.part_fields(name)
                 fields = [*fields, "Primary", "NonActual", "CreatedOn"]
-                children.append(
-                    _child(name, part.object, kind, meta, theirs, mine, fields, part.where, lines=False)
-                )
+                children.append(_child(name, part.object, kind, meta, theirs, mine, fields, part.where, lines=False))
         known = main.properties
         return Plan(
             mapping, mapping.object.read, main,
@@ -176,8 +174,16 @@ def _remote(name: str) -> Property | None:
 
 
 def _child(
-    name: str, object: str, type_: EntityType, meta: Metadata, parent: str, mine: str, fields: list[str],
-    where: Fields[str, Any], *, lines: bool,
+    name: str,
+    object: str,
+    type_: EntityType,
+    meta: Metadata,
+    parent: str,
+    mine: str,
+    fields: list[str],
+    where: Fields[str, Any],
+    *,
+    lines: bool,
 ) -> ChildPlan:
     if parent not in type_.properties:
         raise ConfigError(f"{object} has no column {parent!r}, by which {name} are found")

@@ -121,9 +121,7 @@ class CreatioSession:
     async def _single(self, item: Item, lane: Lane) -> Result:
         url = f"{self.client.root}/{item.url}"
         try:
-            response = await self.client.send(
-                item.method, url, body=item.body, headers=item.headers, lane=lane
-            )
+            response = await self.client.send(item.method, url, body=item.body, headers=item.headers, lane=lane)
         except ODataError as error:
             return Result(item.id, "failed", error.status, {}, None, error)
         body = response.json() if response.content.strip() and response.status != 204 else None
@@ -186,9 +184,7 @@ def open_http(settings: CreatioSettings, system: str) -> HttpSession:
         read_timeout=settings.read_timeout,
         initial_concurrency=min(4, settings.max_concurrency),
         max_concurrency=settings.max_concurrency,
-        retry=Retry(
-            attempts=settings.retry_attempts, patience=settings.retry_patience, base=settings.retry_base
-        ),
+        retry=Retry(attempts=settings.retry_attempts, patience=settings.retry_patience, base=settings.retry_base),
     )
     return HttpSession(settings.app, system=system, auth=authenticate(settings), settings=options)
 

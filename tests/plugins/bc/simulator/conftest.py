@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from weft.testing.odata.render import loads
 from weft.testing.simulator import serve_in_thread
 from weft_bc.simulator import AUDIENCE, CLIENT_ID, CLIENT_SECRET, BusinessCentralSimulator

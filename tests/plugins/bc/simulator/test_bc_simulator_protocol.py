@@ -9,6 +9,7 @@ from typing import Any
 import msal
 import pytest
 import requests
+
 from weft_bc.simulator import AUDIENCE, CLIENT_ID, CLIENT_SECRET
 
 

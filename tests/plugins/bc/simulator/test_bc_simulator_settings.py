@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from weft_bc.simulator import BusinessCentralSimulator
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from weft_creatio.package.install import Waiting
 from weft_creatio.package.model import PackageModel, load_model
 

@@ -5,6 +5,7 @@ import io
 import zipfile
 
 import pytest
+
 from weft_creatio.package.archive import pack, pack_zip, unpack, unpack_all
 from weft_creatio.package.errors import ArchiveError
 

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+
 from weft_creatio.package import stock
 from weft_creatio.package.build import BuildOptions, build_archive, build_tree, missing_dependencies
 from weft_creatio.package.errors import PackageError
@@ -54,9 +55,7 @@ def test_reader_gives_back_what_was_declared(model: PackageModel, prefix: str) -
         if spec.display and not spec.is_lookup:
             assert found.display == names.column(spec.display)
     assert contents.listeners == tuple(sorted(names.object(spec.name) for spec in model.tracked))
-    assert {names.object(spec.name) for spec in model.tracked if spec.line_of} == set(
-        contents.listener_parents
-    )
+    assert {names.object(spec.name) for spec in model.tracked if spec.line_of} == set(contents.listener_parents)
 
 
 def test_seeded_rows_have_the_ids_the_mappings_ask_for(model: PackageModel) -> None:

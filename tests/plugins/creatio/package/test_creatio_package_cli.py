@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+
 from weft.net.errors import EndpointDown
 from weft_creatio.package.build import build_archive
 from weft_creatio.package.cli import make_package_command, package_command

@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
+
 from weft_creatio.package import stock
 from weft_creatio.package.build import build_archive
 from weft_creatio.package.designer import install_with_designer
@@ -70,9 +71,9 @@ async def test_creates_everything_in_an_order_the_designer_accepts(
     assert set(designer.saved) == {found.name for found in contents.objects}
     for found in contents.objects:
         saved = designer.saved[found.name]
-        assert [
-            column["name"] for column in sorted(saved["columns"], key=lambda c: str(c["name"]))
-        ] == sorted(column.name for column in found.columns)
+        assert [column["name"] for column in sorted(saved["columns"], key=lambda c: str(c["name"]))] == sorted(
+            column.name for column in found.columns
+        )
         assert saved["extendParent"] is found.extends
         assert saved["package"] == {"uId": PACKAGE[1], "name": PACKAGE[0]}
     amount = next(c for c in designer.saved["UsrPayment"]["columns"] if c["name"] == "UsrAmount")
@@ -85,17 +86,13 @@ async def test_creates_everything_in_an_order_the_designer_accepts(
     bodies = [request.body for request in creatio.seen("DataService/json/SyncReply/SchemaDesignerRequest")]
     assert set(bodies[0]["saveSchemaDBStructure"]) == {s["uId"] for s in designer.saved.values()}
     assert bodies[1] == {"buildWorkspace": True, "buildChangedConfiguration": True}
-    rows = [
-        request for request in creatio.requests if (request.method, request.path[:6]) == ("POST", "odata/")
-    ]
+    rows = [request for request in creatio.requests if (request.method, request.path[:6]) == ("POST", "odata/")]
     assert {"odata/UsrPaymentStatus", "odata/UsrPaymentMethod"} <= {request.path for request in rows}
     assert {"Id", "Name"} <= set(rows[0].body)
     assert "polling" in result.warnings[0]
 
 
-async def test_a_second_run_changes_nothing(
-    creatio: Any, contents: PackageContents, waiting: Waiting
-) -> None:
+async def test_a_second_run_changes_nothing(creatio: Any, contents: PackageContents, waiting: Waiting) -> None:
     designer = Designer(creatio)
     await install_with_designer(creatio, contents, PACKAGE, root=ROOT, waiting=waiting)
     saves = len(designer.order)
@@ -104,14 +101,10 @@ async def test_a_second_run_changes_nothing(
     await install_with_designer(creatio, contents, PACKAGE, root=ROOT, waiting=waiting)
     assert len(designer.order) == saves
     assert creatio.seen("DataService/") == []
-    assert all(
-        request.method == "GET" or "GetSchemaDesignItem" in request.path for request in creatio.requests
-    )
+    assert all(request.method == "GET" or "GetSchemaDesignItem" in request.path for request in creatio.requests)
 
 
-async def test_refusals_name_the_object_and_the_step(
-    creatio: Any, contents: PackageContents, waiting: Waiting
-) -> None:
+async def test_refusals_name_the_object_and_the_step(creatio: Any, contents: PackageContents, waiting: Waiting) -> None:
     designer = Designer(creatio)
     designer.known.discard(stock.SCHEMAS["Invoice"])
     with pytest.raises(InstallError, match=r"object Usr\w+: SaveSchema: UsrInvoice: no such schema"):

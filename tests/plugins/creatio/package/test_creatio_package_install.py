@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from weft.net.errors import EndpointDown, MaybeSent
 from weft_creatio.package import install as module
 from weft_creatio.package.build import build_archive
@@ -71,9 +72,7 @@ async def test_steps_in_order_with_a_chunked_upload(
     assert slept.seconds == []
 
 
-async def test_waits_while_the_odata_assembly_is_built(
-    site: Any, archive: bytes, waiting: Waiting, slept: Any
-) -> None:
+async def test_waits_while_the_odata_assembly_is_built(site: Any, archive: bytes, waiting: Waiting, slept: Any) -> None:
     site.on("POST", f"{EXPLORER}/RunODataBuild", EndpointDown("restarting"), {"success": True})
     site.on("POST", f"{EXPLORER}/IsODataBuildRunning", {"value": True}, {"value": True}, {"value": False})
     not_yet = (404, {"Message": "No HTTP resource was found"})
@@ -83,9 +82,7 @@ async def test_waits_while_the_odata_assembly_is_built(
     assert len(site.seen("odata/UsrBill?")) == 3
 
 
-async def test_a_site_that_cannot_tell_about_its_build_is_probed(
-    site: Any, archive: bytes, waiting: Waiting
-) -> None:
+async def test_a_site_that_cannot_tell_about_its_build_is_probed(site: Any, archive: bytes, waiting: Waiting) -> None:
     site.on("POST", f"{EXPLORER}/IsODataBuildRunning", (404, b"<html>no such page</html>"))
     await install(site, archive, NAME, root=ROOT, waiting=waiting)
     assert len(site.seen("odata/UsrBill?")) == 1
@@ -99,9 +96,7 @@ async def test_objects_that_never_appear_are_an_error_with_the_last_answer(
         await install(site, archive, NAME, root=ROOT, waiting=waiting)
 
 
-async def test_failure_without_a_finished_log_is_a_failure(
-    site: Any, archive: bytes, waiting: Waiting
-) -> None:
+async def test_failure_without_a_finished_log_is_a_failure(site: Any, archive: bytes, waiting: Waiting) -> None:
     site.on("POST", f"{INSTALLER}/InstallPackage", FAILED)
     old = b"old. Package installation finished\n"
     site.on("GET", f"{INSTALLER}/GetLogFile", old, old + b"Unable to find package CrtInvoice")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from weft_creatio.package.errors import PackageError
 from weft_creatio.package.model import parse_model
 

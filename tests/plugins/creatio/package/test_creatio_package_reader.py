@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from weft_creatio.package.archive import pack, pack_zip
 from weft_creatio.package.errors import PackageError
 from weft_creatio.package.install import Default, read_package, read_packages, read_tree
@@ -114,9 +115,7 @@ def test_data_rows_join_their_localization() -> None:
         "Data/Rows/descriptor.json": _json(
             {"Descriptor": {"Name": "Rows", "Schema": {"Name": "UsrGold", "UId": UID}, "Columns": columns}}
         ),
-        "Data/Rows/data.json": _json(
-            {"PackageData": [{"Row": [key, {"SchemaColumnUId": UID, "Value": "null"}]}]}
-        ),
+        "Data/Rows/data.json": _json({"PackageData": [{"Row": [key, {"SchemaColumnUId": UID, "Value": "null"}]}]}),
         "Data/Rows/Localization/data.en-US.json": _json(
             {"PackageData": [{"Row": [key, {"SchemaColumnUId": COLUMN, "Value": "Bar"}]}]}
         ),

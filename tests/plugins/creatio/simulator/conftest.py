@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+
 from weft.testing.simulator import SimClock, serve
 from weft_creatio.simulator import CreatioSimulator
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from weft_creatio.package.archive import pack
 from weft_creatio.package.build import BuildOptions, build_archive, build_tree, missing_dependencies
 from weft_creatio.package.contents import read_package

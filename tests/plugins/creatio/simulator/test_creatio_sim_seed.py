@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+
 from weft.testing.simulator import SimClock, serve_in_process
 from weft_creatio.simulator import CreatioSettings, CreatioSimulator
 

@@ -109,9 +109,7 @@ class Activity(Entity, label=("name",)):
     name: str | None = about("Subject")
     type: Literal["task", "call", "email", "meeting", "letter", "other"] | None = about("What is done")
     category: str | None = about("Finer kind, in the CRM's words")
-    status: Literal["not_started", "in_progress", "completed", "canceled"] | None = about(
-        "How far it has come"
-    )
+    status: Literal["not_started", "in_progress", "completed", "canceled"] | None = about("How far it has come")
     priority: Literal["low", "medium", "high"] | None = about("Priority")
     start: Moment | None = about("When it begins")
     end: Moment | None = about("When it ends or is due")

@@ -51,9 +51,7 @@ class Line(Entity, kind="document", label=("position", "description")):
     notes: str | None = about("Free text")
 
 
-class Document(
-    Entity, kind="document", currency="currency", label=("number", "external_number"), totals=TOTALS
-):
+class Document(Entity, kind="document", currency="currency", label=("number", "external_number"), totals=TOTALS):
     """What every trade document has."""
 
     number: str | None = about("Document number, assigned by the system of record")

@@ -16,8 +16,8 @@ class GlAccount(Entity, currency="currency", shown_as="G/L account"):
 
     number: str | None = about("Account number")
     name: str | None = about("Name")
-    category: Literal["assets", "liabilities", "equity", "income", "cost_of_goods_sold", "expense"] | None = (
-        about("Kind of account")
+    category: Literal["assets", "liabilities", "equity", "income", "cost_of_goods_sold", "expense"] | None = about(
+        "Kind of account"
     )
     subcategory: str | None = about("Finer kind, in the system's own words")
     type: Literal["posting", "heading", "total", "begin_total", "end_total"] | None = about(

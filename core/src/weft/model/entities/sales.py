@@ -61,8 +61,8 @@ class SalesOrder(SalesDocument):
         | None
     ) = about("How far the order has come")  # fmt: skip
     payment_status: PaymentStatus | None = about("How far the order is paid")
-    delivery_status: Literal["planned", "waiting", "partially_delivered", "delivered", "canceled"] | None = (
-        about("How far the order is delivered")
+    delivery_status: Literal["planned", "waiting", "partially_delivered", "delivered", "canceled"] | None = about(
+        "How far the order is delivered"
     )
     delivery_date: datetime.date | None = about("Day of delivery asked for")
     shipment_date: datetime.date | None = about("Day the goods leave")

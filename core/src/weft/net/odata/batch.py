@@ -93,9 +93,7 @@ async def send_batch(
     reads_only = all(item.method.upper() in IDEMPOTENT for item in items)
     url = f"{client.root}/$batch"
     try:
-        response = await client.send(
-            "POST", url, content=content, headers=sent, idempotent=reads_only, lane=lane
-        )
+        response = await client.send("POST", url, content=content, headers=sent, idempotent=reads_only, lane=lane)
         answers = _read(response)
     except BadResponse as error:  # also TooLarge: it ran, but the results are lost
         raise _in_doubt(error) from error
@@ -169,9 +167,7 @@ def _read(response: Response) -> list[multipart.Answer]:
         number = entry.get("id")
         head = {str(k).lower(): str(v) for k, v in (entry.get("headers") or {}).items()}
         answers.append(
-            multipart.Answer(
-                None if number is None else str(number), entry["status"], head, entry.get("body")
-            )
+            multipart.Answer(None if number is None else str(number), entry["status"], head, entry.get("body"))
         )
     return answers
 
@@ -189,9 +185,7 @@ def _match(
     unnamed = iter([answer for answer in answers if answer.id is None])
     results: list[Result] = []
     stopped = False
-    failed_groups = {
-        item.group for item in items if item.id in by_id and by_id[item.id].status >= 400 and item.group
-    }
+    failed_groups = {item.group for item in items if item.id in by_id and by_id[item.id].status >= 400 and item.group}
     for item in items:
         answer = by_id.get(item.id)
         undone = answer is None and item.group is not None and item.group in failed_groups

@@ -151,9 +151,7 @@ class ODataClient:
         """
         wanted = dict(headers or {})
         if page_size is not None:
-            wanted["Prefer"] = ",".join(
-                filter(None, (wanted.get("Prefer"), f"odata.maxpagesize={page_size}"))
-            )
+            wanted["Prefer"] = ",".join(filter(None, (wanted.get("Prefer"), f"odata.maxpagesize={page_size}")))
         first = self.url(path, None, query)
         url: str | None = self._same_origin(first, start) if start else first
         while url is not None:
@@ -266,9 +264,7 @@ class ODataClient:
 
     async def metadata(self) -> bytes:
         """The `$metadata` document, for `metadata.parse`."""
-        response = await self.send(
-            "GET", f"{self.root}/$metadata", headers={"Accept": "application/xml"}, lane="bulk"
-        )
+        response = await self.send("GET", f"{self.root}/$metadata", headers={"Accept": "application/xml"}, lane="bulk")
         if response.is_html:
             raise response.bad("an HTML page where $metadata was expected")
         return response.content
@@ -332,9 +328,7 @@ class ODataClient:
         url = f"{self.url(path, key)}/{qualified(action)}"
         content = None if body is not None else b""
         json = dict(body) if body is not None else None
-        return self._written(
-            await self.send("POST", url, body=json, content=content, headers=headers, lane=lane)
-        )
+        return self._written(await self.send("POST", url, body=json, content=content, headers=headers, lane=lane))
 
     async def put_stream(
         self,

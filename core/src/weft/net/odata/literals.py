@@ -82,9 +82,7 @@ def quoted(text: str) -> str:
     """A string literal with its quotes doubled. Control characters other than tab, CR, LF are refused."""
     bad = _CONTROL.search(text)
     if bad:
-        raise ValueError(
-            f"U+{ord(bad.group()):04X} at position {bad.start()} cannot stand in an OData literal"
-        )
+        raise ValueError(f"U+{ord(bad.group()):04X} at position {bad.start()} cannot stand in an OData literal")
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -173,6 +171,5 @@ def key_segment(key: Key) -> str:
 def resource(*parts: str | tuple[str, Key]) -> str:
     """A path from names and (name, key) pairs: `resource(("companies", id), "customers")`."""
     return "/".join(
-        qualified(part) if isinstance(part, str) else qualified(part[0]) + key_segment(part[1])
-        for part in parts
+        qualified(part) if isinstance(part, str) else qualified(part[0]) + key_segment(part[1]) for part in parts
     )

@@ -296,9 +296,7 @@ class _Reader:
     def _end_operation(self) -> None:
         if self._operation is not None:
             name, action, bound, parameters, returns = self._operation
-            self._meta.operations.append(
-                Operation(name, action, bound, parameters, returns[0] if returns else "")
-            )
+            self._meta.operations.append(Operation(name, action, bound, parameters, returns[0] if returns else ""))
         self._operation = None
 
     def resolved(self) -> Metadata:

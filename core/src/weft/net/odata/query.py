@@ -112,10 +112,7 @@ def after(position: Sequence[tuple[str, Value]]) -> Term:
     if not position:
         raise ValueError("a position without fields")
     return or_(
-        *(
-            and_(*(eq(f, v) for f, v in position[:index]), gt(*position[index]))
-            for index in range(len(position))
-        )
+        *(and_(*(eq(f, v) for f, v in position[:index]), gt(*position[index])) for index in range(len(position)))
     )
 
 
@@ -167,9 +164,7 @@ class Query:
         """The same query, further narrowed."""
         return replace(self, filter=and_(self.filter, *terms)) if any(terms) else self
 
-    def but(
-        self, *, top: int | None = None, skip: int | None = None, orderby: Sequence[str] | None = None
-    ) -> Self:
+    def but(self, *, top: int | None = None, skip: int | None = None, orderby: Sequence[str] | None = None) -> Self:
         """The same query with another window or order."""
         return replace(self, top=top, skip=skip, orderby=self.orderby if orderby is None else orderby)
 

@@ -235,9 +235,7 @@ class Bench:
         session = await self.session()
         pages: list[Page] = []
         ctx = self.context(query.company)
-        async for page in self.plugins.iterate_around(
-            self.harness.kind, "read", ctx=ctx, session=session, query=query
-        ):
+        async for page in self.plugins.iterate_around(self.harness.kind, "read", ctx=ctx, session=session, query=query):
             wrong = violation(query, page)
             if wrong:
                 self.fail(f"{query.mode} read: {wrong}")

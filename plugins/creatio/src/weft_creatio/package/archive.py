@@ -91,9 +91,7 @@ def unpack_all(data: bytes, *, limit: int = MAX_UNPACKED) -> dict[str, dict[str,
     if data[:2] == _GZIP_MAGIC:
         return {"": unpack(data, limit=limit)}
     if data[:4] != _ZIP_MAGIC:
-        raise ArchiveError(
-            "neither gzip nor zip: a package is a .gz file, several packages are a .zip of them"
-        )
+        raise ArchiveError("neither gzip nor zip: a package is a .gz file, several packages are a .zip of them")
     packages: dict[str, dict[str, bytes]] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:

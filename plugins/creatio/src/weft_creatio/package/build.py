@@ -42,9 +42,7 @@ def package_name(model: PackageModel, options: BuildOptions) -> str:
 
 def missing_dependencies(model: PackageModel, options: BuildOptions) -> tuple[str, ...]:
     """Packages the declaration needs whose UId is neither known nor given."""
-    return tuple(
-        name for name in model.requires if name not in stock.PACKAGES and name not in options.depends
-    )
+    return tuple(name for name in model.requires if name not in stock.PACKAGES and name not in options.depends)
 
 
 def build_tree(model: PackageModel, options: BuildOptions | None = None) -> dict[str, bytes]:

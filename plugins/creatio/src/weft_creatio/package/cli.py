@@ -45,9 +45,7 @@ def make_package_command(open_connection: OpenConnection | None = None) -> click
         show_default=True,
         help="With --install: upload the archive, or drive Creatio's object designer.",
     )
-    @click.option(
-        "--into", default="Custom", show_default=True, help="With --via designer: the package to create in."
-    )
+    @click.option("--into", default="Custom", show_default=True, help="With --via designer: the package to create in.")
     def package(
         prefix: str,
         output: Path | None,

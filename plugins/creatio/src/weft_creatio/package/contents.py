@@ -174,9 +174,7 @@ def _read_object(
     name = _required(descriptor, "Name", f"Schemas/{folder}/descriptor.json")
     members, added = _diff_members(text, path) if is_diff(text) else _whole_members(files, path)
     if str(members.get("UId", "")).lower() != str(descriptor.get("UId", "")).lower():
-        raise PackageError(
-            f"{path}: UId {members.get('UId')} is not the descriptor's {descriptor.get('UId')}"
-        )
+        raise PackageError(f"{path}: UId {members.get('UId')} is not the descriptor's {descriptor.get('UId')}")
     if members.get("A2", name) != name:
         raise PackageError(f"{path}: name {members['A2']!r} is not the descriptor's {name!r}")
     captions = _captions(files, f"Resources/{folder}.Entity/resource.{_CULTURE}.xml")
@@ -214,9 +212,7 @@ def _whole_members(files: Mapping[str, bytes], path: str) -> tuple[dict[str, Any
     return schema, list(schema.get("D2", []))
 
 
-def _read_column(
-    raw: Mapping[str, Any], path: str, own: Mapping[str, str], captions: Mapping[str, str]
-) -> Column:
+def _read_column(raw: Mapping[str, Any], path: str, own: Mapping[str, str], captions: Mapping[str, str]) -> Column:
     name = _required(raw, "A2", f"{path}, column {raw.get('UId')}")
     where = f"{path}, column {name}"
     type_uid = _required(raw, "S2", where)
@@ -264,9 +260,7 @@ def _captions(files: Mapping[str, bytes], path: str) -> dict[str, str]:
 
 
 def _read_bindings(files: Mapping[str, bytes]) -> list[DataRows]:
-    bindings = sorted(
-        {path.split("/")[1] for path in files if path.startswith("Data/") and path.count("/") >= 2}
-    )
+    bindings = sorted({path.split("/")[1] for path in files if path.startswith("Data/") and path.count("/") >= 2})
     return [_read_binding(files, binding) for binding in bindings]
 
 

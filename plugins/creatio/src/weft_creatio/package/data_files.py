@@ -59,10 +59,7 @@ def lookup_files(spec: ObjectSpec, identity: Identity) -> dict[str, bytes]:
         return files
     fields = [
         id_field,
-        *(
-            _Field(name, column, stock.BASE_TYPES[name], True)
-            for name, column in stock.LOOKUP_COLUMNS.items()
-        ),
+        *(_Field(name, column, stock.BASE_TYPES[name], True) for name, column in stock.LOOKUP_COLUMNS.items()),
     ]
     code = next((column for column in spec.columns if column.name == "Code"), None)
     if code:

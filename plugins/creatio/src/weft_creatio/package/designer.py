@@ -167,9 +167,7 @@ def _column(run: _Run, column: Column, step: str) -> dict[str, Any]:
     if column.type == "Lookup":
         target = run.uids.get(column.ref or "")
         if target is None:
-            raise InstallError(
-                f"{step}: column {column.name} refers to {column.ref or column.ref_uid}, unknown"
-            )
+            raise InstallError(f"{step}: column {column.name} refers to {column.ref or column.ref_uid}, unknown")
         value |= {"referenceSchema": {"uId": target, "name": column.ref}, "indexed": True}
     if column.default:
         text = column.default.value

@@ -88,10 +88,7 @@ def resource_xml(items: Mapping[str, str]) -> bytes:
     """A resource file with English texts, in order of name."""
     lines = ['<?xml version="1.0" encoding="utf-8"?>', '<Resources Culture="en-US">']
     lines += ['\t<Group Type="String">', "\t\t<Items>"]
-    lines += [
-        f"\t\t\t<Item Name={quoteattr(name)} Value={quoteattr(text)} />"
-        for name, text in sorted(items.items())
-    ]
+    lines += [f"\t\t\t<Item Name={quoteattr(name)} Value={quoteattr(text)} />" for name, text in sorted(items.items())]
     lines += ["\t\t</Items>", "\t</Group>", "</Resources>"]
     return write_text("\n".join(lines))
 

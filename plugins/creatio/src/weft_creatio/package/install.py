@@ -115,9 +115,7 @@ async def install(
 async def _install(service: Service, name: str, before: str, waiting: Waiting, report: Report) -> str | None:
     """The installation itself; a warning when it finished otherwise than with a plain success."""
     try:
-        response = await service.send(
-            "POST", f"{_INSTALLER}/InstallPackage", body=f"{name}.gz", seconds=waiting.limit
-        )
+        response = await service.send("POST", f"{_INSTALLER}/InstallPackage", body=f"{name}.gz", seconds=waiting.limit)
     except MaybeSent as error:
         lost = str(error)
     else:
@@ -137,9 +135,7 @@ async def _install(service: Service, name: str, before: str, waiting: Waiting, r
     return f"the answer was lost ({lost}), Creatio's log says the installation finished"
 
 
-async def rebuild_odata(
-    service: Service, probes: Iterable[str], waiting: Waiting, report: Report = _silent
-) -> None:
+async def rebuild_odata(service: Service, probes: Iterable[str], waiting: Waiting, report: Report = _silent) -> None:
     """Ask for the OData assembly to be rebuilt and wait until every object in *probes* can be read.
 
     The build takes one to two minutes; until then a new object answers 404 or "The request is invalid.".

@@ -72,9 +72,7 @@ def render_diff(changes: Iterable[Change]) -> str:
     """Changes as the text of a ``metadata.json``; objects over several lines, lists on one, as seen."""
     lines = []
     for change in changes:
-        path = "MetaData.Schema" + "".join(
-            f'.["{step}"]' if "-" in step else f".{step}" for step in change.path
-        )
+        path = "MetaData.Schema" + "".join(f'.["{step}"]' if "-" in step else f".{step}" for step in change.path)
         if change.op == "-":
             lines.append(f"- {path}")
         elif isinstance(change.value, dict):

@@ -116,9 +116,7 @@ def parse_model(text: str, where: str) -> PackageModel:
     released = package.get("released")
     if not isinstance(released, datetime.date):
         raise PackageError(f"{where}: package.released: a date such as 2025-11-17 is needed")
-    sections = {
-        key: _mapping(root.get(key, {}), f"{where}: {key}") for key in ("lookups", "objects", "extends")
-    }
+    sections = {key: _mapping(root.get(key, {}), f"{where}: {key}") for key in ("lookups", "objects", "extends")}
     objects = (
         *(_lookup(name, value, f"{where}: lookups.{name}") for name, value in sections["lookups"].items()),
         *(_object(name, value, f"{where}: objects.{name}") for name, value in sections["objects"].items()),
@@ -203,8 +201,7 @@ def _extension(name: str, raw: object, where: str) -> ObjectSpec:
 
 def _columns(raw: object, where: str) -> tuple[ColumnSpec, ...]:
     return tuple(
-        _column(name, value, f"{where}.columns.{name}")
-        for name, value in _mapping(raw, f"{where}.columns").items()
+        _column(name, value, f"{where}.columns.{name}") for name, value in _mapping(raw, f"{where}.columns").items()
     )
 
 
@@ -261,9 +258,7 @@ def _check(model: PackageModel, where: str) -> None:
         seen: set[str] = set()
         for column in candidate.columns:
             if column.ref is not None and column.ref not in own and column.ref not in stock.SCHEMAS:
-                raise PackageError(
-                    f"{place}.{column.name}: no object {column.ref!r} here or in stock Creatio"
-                )
+                raise PackageError(f"{place}.{column.name}: no object {column.ref!r} here or in stock Creatio")
             exposed = f"{column.name}Id" if column.ref else column.name
             if exposed in seen:
                 raise PackageError(f"{place}: two columns are called {exposed} in OData")

@@ -21,9 +21,7 @@ async def _receive(bench: Bench, request: Request) -> Reply:
     if not bench.has("weft_receive"):
         raise Unsupported("the connector has no weft_receive: it finds changes by reading")
     try:
-        reply: Any = await bench.plugins.call(
-            bench.harness.kind, "weft_receive", ctx=bench.context(), request=request
-        )
+        reply: Any = await bench.plugins.call(bench.harness.kind, "weft_receive", ctx=bench.context(), request=request)
     except Exception as error:
         bench.fail(f"weft_receive raises {type(error).__name__} ({str(error)[:100]}) for {request.body[:60]!r}")
     bench.demand(isinstance(reply, Reply), f"weft_receive answers {type(reply).__name__}, not Reply")

@@ -222,5 +222,3 @@ async def own_writes_are_recognised(bench: Bench) -> None:
     if identity is None:
         raise Unsupported("the session has no identity; core then goes by versions alone")
     bench.demand(record.changed_by == identity, f"we are {identity!r}, and our own write shows {record.changed_by!r}")
-
-
