@@ -113,7 +113,7 @@ def work(pipe: Any, engine: Engine, folder: Path, asked: Asked) -> Told:
             runtime.state = state
             async with runtime:
                 await TASKS[asked.what](runtime, told, **asked.options)
-                await _look(runtime, told)
+                await look_at(runtime, told)
 
     loop.run_until_complete(main())
     told.steps, told.writes = steps.count, steps.writes
@@ -163,7 +163,7 @@ async def _journal(runtime: Runtime, told: Told) -> None:
     told.journal = await runtime.state.read(read)
 
 
-async def _look(runtime: Runtime, told: Told) -> None:
+async def look_at(runtime: Runtime, told: Told) -> None:
     def read(tx: Any) -> tuple[list[Any], int, list[Any]]:
         return tx.issues.page(limit=100_000), sum(tx.hints.counts().values()), tx.intents.unsettled()
 

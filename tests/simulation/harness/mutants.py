@@ -47,7 +47,7 @@ def learn_from_echo() -> None:
 
 def no_recall() -> None:
     """What an unsettled update did is taken for a person's edit."""
-    recall.updated = lambda work, intent, *, ours: None
+    recall.updated = lambda work, intent, *, ours: True
 
 
 def unguarded() -> None:

@@ -178,12 +178,25 @@ class Pair:
     called: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """What every record seen is called: (side, kind, key) -> name; deleted ones are remembered."""
 
+    kinds = ("customer", "product", "order")
+    objects = OBJECTS
+    names = NAMES
+    fields = FIELDS
+
     def __post_init__(self) -> None:
         tidy = _tidy if self.strict else None
         self.systems: dict[str, System] = {
             "left": _crm(self.clock.now, self.answers["left"]),
             "right": _erp(self.clock.now, self.answers["right"], tidy),
         }
+
+    def connections(self, page_size: int) -> list[str]:
+        """The part of ``weft.yaml`` that says where the systems are."""
+        return [f"  crm: {{kind: memcrm, page_size: {page_size}}}", f"  erp: {{kind: memerp, page_size: {page_size}}}"]
+
+    def numbers(self, side: str, kind: str, row: dict[str, Any]) -> Any:
+        """The number the ERP gives, as a side shows it; None where there is none."""
+        return None if kind == "product" else row["ErpNumber" if side == "left" else "number"]
 
     def rows(self, side: str, kind: str) -> dict[str, dict[str, Any]]:
         return self.systems[side].rows(OBJECTS[side][kind])

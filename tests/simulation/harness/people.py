@@ -6,10 +6,10 @@ import random
 from decimal import Decimal
 from typing import Any
 
-from harness.pair import FIELDS, NAMES, OBJECTS, norm
+from harness.pair import norm
 from harness.world import SIDES, World, look
 
-CLEARABLE = {"customer": ("email", "phone", "limit"), "product": ("price",), "order": ("note",), "line": ()}
+CLEARABLE = ("email", "phone", "limit", "price", "note")
 
 
 class People:
@@ -22,14 +22,20 @@ class People:
 
     def act(self) -> None:
         """One thing somebody does somewhere."""
-        actions = [self.edit, self.line, self.create, self.clear, self.delete]
-        self.rng.choices(actions, [10, 4, 3, 2, 1])[0]()
+        actions = [self.edit, self.create, self.clear, self.line, self.delete]
+        weights = [10, 3, 2, 4, 1] if "order" in self.world.pair.kinds else [10, 3, 2, 0, 0]
+        self.rng.choices(actions, weights)[0]()
+
+    def clearable(self, kind: str) -> list[str]:
+        return [one for one in self.world.pair.fields[kind] if one in CLEARABLE]
 
     # -- creating ----------------------------------------------------------------------------------
 
     def create(self, kind: str | None = None, sides: tuple[str, ...] | None = None) -> None:
         rng, world = self.rng, self.world
-        kind = kind or rng.choice(["customer", "customer", "product", "order"])
+        kind = kind or rng.choice(
+            [one for one in ("customer", "customer", "product", "order") if one in world.pair.kinds]
+        )
         if sides is None:
             sides = (rng.choice(SIDES),)
             if kind != "order" and not world.running and rng.random() < 0.2:
@@ -40,8 +46,8 @@ class People:
         self.count += 1
         name = f"{'T' if kind == 'customer' else 'P'}{self.count}"
         for side in sides:
-            given = {one: self.value(one) for one in FIELDS[kind]}
-            for one in CLEARABLE[kind]:
+            given = {one: self.value(one) for one in self.world.pair.fields[kind]}
+            for one in self.clearable(kind):
                 if rng.random() < 0.4:
                     given[one] = None
             self._put(side, kind, name, given)
@@ -59,32 +65,32 @@ class People:
             self._add_line(side, name, key, product)
 
     def _add_line(self, side: str, order: str, key: str, product: str) -> None:
-        spelt = NAMES[side]["line"]
-        given = {one: self.value(one) for one in FIELDS["line"]}
+        spelt = self.world.pair.names[side]["line"]
+        given = {one: self.value(one) for one in self.world.pair.fields["line"]}
         product_key = look(self.world.pair, side).keys["product", product]
         row = {spelt["_"]: product_key, spelt["order"]: key, **{spelt[one]: v for one, v in given.items()}}
-        values = tuple(norm(one, given[one]) for one in FIELDS["line"])
+        values = tuple(norm(one, given[one]) for one in self.world.pair.fields["line"])
         self.world.edited(side, "line", f"{order}/{product}", values, f"added {values}")
-        self.world.pair.systems[side].put(OBJECTS[side]["line"], by=self.person(), **row)
+        self.world.pair.systems[side].put(self.world.pair.objects[side]["line"], by=self.person(), **row)
 
     def _put(self, side: str, kind: str, name: str, given: dict[str, Any]) -> str:
-        spelt = NAMES[side][kind]
+        spelt = self.world.pair.names[side][kind]
         row = {spelt["_"]: name}
         for one, value in given.items():
             row[spelt[one]] = look(self.world.pair, side).keys["customer", value] if one == "customer" else value
-        values = tuple(norm(one, given[one]) for one in FIELDS[kind])
+        values = tuple(norm(one, given[one]) for one in self.world.pair.fields[kind])
         self.world.edited(side, kind, name, values, f"created {values}")
-        key = self.world.pair.systems[side].put(OBJECTS[side][kind], by=self.person(), **row)
-        self.world.names[side, OBJECTS[side][kind], key] = (kind, name)
+        key = self.world.pair.systems[side].put(self.world.pair.objects[side][kind], by=self.person(), **row)
+        self.world.names[side, self.world.pair.objects[side][kind], key] = (kind, name)
         return key
 
     # -- changing ----------------------------------------------------------------------------------
 
     def edit(self) -> None:
-        self._change(lambda kind: self.rng.choice(FIELDS[kind]), None)
+        self._change(lambda kind: self.rng.choice(self.world.pair.fields[kind]), None)
 
     def clear(self) -> None:
-        self._change(lambda kind: self.rng.choice(CLEARABLE[kind]), "")
+        self._change(lambda kind: self.rng.choice(self.clearable(kind)), "")
 
     def _change(self, choose: Any, value: Any) -> None:
         side = self.rng.choice(SIDES)
@@ -101,13 +107,18 @@ class People:
             new = self.rng.choice(customers)
             stored = seen.keys["customer", new]
         values = list(seen.things[kind, name])
-        index = FIELDS[kind].index(one)
+        index = self.world.pair.fields[kind].index(one)
         if values[index] == norm(one, new):
             return
         values[index] = norm(one, new)
         self.world.edited(side, kind, name, tuple(values), f"{one} = {new!r}")
         system = self.world.pair.systems[side]
-        system.edit(OBJECTS[side][kind], seen.keys[kind, name], by=self.person(), **{NAMES[side][kind][one]: stored})
+        system.edit(
+            self.world.pair.objects[side][kind],
+            seen.keys[kind, name],
+            by=self.person(),
+            **{self.world.pair.names[side][kind][one]: stored},
+        )
 
     def line(self) -> None:
         """Somebody adds, changes or deletes a line."""
@@ -125,14 +136,19 @@ class People:
         key = seen.keys["line", name]
         if what == "delete":
             self.world.edited(side, "line", name, None, "deleted")
-            system.remove(OBJECTS[side]["line"], key)
+            system.remove(self.world.pair.objects[side]["line"], key)
             return
-        one = self.rng.choice(FIELDS["line"])
+        one = self.rng.choice(self.world.pair.fields["line"])
         new = self.value(one)
         values = list(seen.things["line", name])
-        values[FIELDS["line"].index(one)] = norm(one, new)
+        values[self.world.pair.fields["line"].index(one)] = norm(one, new)
         self.world.edited(side, "line", name, tuple(values), f"{one} = {new}")
-        system.edit(OBJECTS[side]["line"], key, by=self.person(), **{NAMES[side]["line"][one]: new})
+        system.edit(
+            self.world.pair.objects[side]["line"],
+            key,
+            by=self.person(),
+            **{self.world.pair.names[side]["line"][one]: new},
+        )
 
     def _new_line(self, side: str, seen: Any) -> None:
         orders = sorted(n for k, n in seen.keys if k == "order")
@@ -157,13 +173,13 @@ class People:
         if not free:
             return
         kind, name = self.rng.choice(free)
-        self.world.names[side, OBJECTS[side][kind], seen.keys[kind, name]] = (kind, name)
+        self.world.names[side, self.world.pair.objects[side][kind], seen.keys[kind, name]] = (kind, name)
         system = self.world.pair.systems[side]
         self.world.edited(side, kind, name, None, "deleted")
-        system.remove(OBJECTS[side][kind], seen.keys[kind, name])
+        system.remove(self.world.pair.objects[side][kind], seen.keys[kind, name])
         if kind == "order":
             for line in [n for k, n in seen.keys if k == "line" and n.split("/")[0] == name]:
-                system.remove(OBJECTS[side]["line"], seen.keys["line", line])
+                system.remove(self.world.pair.objects[side]["line"], seen.keys["line", line])
 
     def _may(self, side: str, kind: str) -> bool:
         return kind != "order" or side == "left" or self.world.both

@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.child import Asked
@@ -51,7 +53,19 @@ def warm(folder: Path) -> Path:
     return empty
 
 
-def main() -> int:
+def migrated(folder: Path) -> Path:
+    """Just an empty state to copy."""
+    process = os.fork()
+    if process == 0:
+        State.open(f"sqlite:///{folder}/empty.db").close()
+        os._exit(0)
+    _, status = os.waitpid(process, 0)
+    if status:
+        raise RuntimeError("the state could not be made")
+    return folder / "empty.db"
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int, nargs="?", default=1)
@@ -60,32 +74,35 @@ def main() -> int:
     parser.add_argument("--script-always", action="store_true", help="scripts of seeds that end well, too")
     parser.add_argument("--history", help="print the history of one thing: 'customer T1'")
     parser.add_argument("--stop", action="store_true", help="stop at the first failure")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def report(given: argparse.Namespace, make: Callable[[Path], Path], play: Callable[..., World]) -> int:
+    """Play the seeds, print a line each; 1 when one failed."""
     shm = Path("/dev/shm")  # noqa: S108  a state in memory, where there is such a place
     folder = Path(tempfile.mkdtemp(prefix="weft-simulation-", dir=shm if shm.is_dir() else None))
     failed = 0
     try:
-        made = warm(folder)
+        made = make(folder)
         for seed in range(given.first, given.first + given.count):
             began = time.perf_counter()
             place = folder / "state"
-            problem, world = "", None
+            problem = ""
             try:
-                world = run(seed, place, made, given.mutant)
+                world = play(seed, place, made, given.mutant)
             except AssertionError as error:
                 world = error.world  # type: ignore[attr-defined]
                 problem = f"{type(error).__name__}: {error}"
             shutil.rmtree(place)
             script = world.log if given.script or given.script_always or problem else []
-            line = {"seed": seed, "problem": problem, "syncs": world.number, "script": script,
-                    "took": round(time.perf_counter() - began, 3)}  # fmt: skip
             if given.script:
-                print("\n".join(script))
-                print(problem or "as it must be")
+                print("\n".join([*script, problem or "as it must be"]))
                 if given.history:
                     kind, name = given.history.split()
                     print("\n".join(world.things[kind, name].history))
             else:
+                took = round(time.perf_counter() - began, 3)
+                line = {"seed": seed, "problem": problem, "syncs": world.number, "script": script, "took": took}
                 print(json.dumps(line), flush=True)
             failed += bool(problem)
             if problem and given.stop:
@@ -93,6 +110,10 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0
+
+
+def main() -> int:
+    return report(arguments(), warm, run)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from harness.pair import FIELDS, OBJECTS
 from harness.people import People
-from harness.world import FLOWS, KINDS, SIDES, Violation, World, look
+from harness.world import FLOWS, SIDES, Violation, World, look
 
 QUIET = 8
 """So many synchronisations may it take until nothing more is to be done."""
@@ -40,7 +39,7 @@ class Scenario:
 
     def play(self) -> None:
         for kind, most in (("customer", 4), ("product", 3), ("order", 2)):
-            for _ in range(self.rng.randint(0, most)):
+            for _ in range(self.rng.randint(0, most) if kind in self.world.pair.kinds else 0):
                 self.people.create(kind)
         for _ in range(self.rng.randint(2, 5)):
             self.round()
@@ -86,10 +85,10 @@ class Scenario:
             side = rng.choice(SIDES)
             effect = rng.choice(EFFECTS)
             on = "read" if effect == "down" and rng.random() < 0.5 else "write"
-            kind = rng.choice([*KINDS, None])
+            kind = rng.choice([*self.world.pair.kinds, None])
             about: dict[str, Any] = {"on": on, "times": rng.randint(1, 2)}
             if kind is not None:
-                about["object"] = OBJECTS[side][kind]
+                about["object"] = self.world.pair.objects[side][kind]
             if effect == "throttle":
                 about["retry_after"] = rng.choice([None, 2, 30])
             self.world.pair.systems[side].fail(effect, **about)
@@ -109,33 +108,25 @@ class Scenario:
         kind, name = world.names[issue["side"], issue["object"], issue["key"]]
         from harness.world import SPELT
 
-        fields = sorted(one for one in issue["payload"] if SPELT.get(one, one) in FIELDS[kind])
+        fields = sorted(one for one in issue["payload"] if SPELT.get(one, one) in world.pair.fields[kind])
         if not fields:
             return
         chosen = self.rng.choice(fields)
         side = self.rng.choice(SIDES)
         self._faultless("answer", choices=[(issue["id"], {**(issue["edited"] or {}), chosen: side})], retry=False)
-        world.things[kind, name].chose(FIELDS[kind].index(SPELT.get(chosen, chosen)), side)
+        world.things[kind, name].chose(world.pair.fields[kind].index(SPELT.get(chosen, chosen)), side)
         world.note(f"somebody chose {side} for {chosen} of {kind} {name}")
 
     def _faultless(self, what: str, **options: Any) -> Any:
-        systems = self.world.pair.systems
-        kept = {side: system.faults for side, system in systems.items()}
-        for system in systems.values():
-            system.faults = []
-        told = self.world.ask(what, **options)
-        for side, system in systems.items():
-            system.faults = kept[side]
-        return told
+        with self.world.server.calm():
+            return self.world.ask(what, **options)
 
     # -- the end -----------------------------------------------------------------------------------
 
     def quiet(self) -> None:
         """No more faults, no more people; then both sides must come to rest and hold what they must."""
         world = self.world
-        for system in world.pair.systems.values():
-            system.faults.clear()
-        world.server.late_chance = 0
+        world.server.heal()
         world.server.wait(3600)
         world.note("quiet")
         for number in range(QUIET):
@@ -151,7 +142,7 @@ class Scenario:
         self._reckon()
 
     def _writes(self) -> int:
-        return sum(len(system.writes) for system in self.world.pair.systems.values())
+        return self.world.server.writes()
 
     def _reckon(self) -> None:
         world = self.world
@@ -183,7 +174,7 @@ class Scenario:
             kind = flows[proof["flow"]]
             for status, left, right, reason in proof["samples"]:
                 side, key = ("left", left) if left else ("right", right)
-                record = world.names.get((side, OBJECTS[side][kind], key))
+                record = world.names.get((side, self.world.pair.objects[side][kind], key))
                 lone = status in ("only_left", "only_right") and world.deletes == "ignore"
                 # The ERP tidied what the CRM still shows as typed: verify says so, and nothing moves.
                 tidied = world.pair.strict and seen[0].things.get(record) == seen[1].things.get(record)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from multiprocessing import Pipe
@@ -97,6 +98,26 @@ class Server:
         if broken or code not in (0, KILLED):
             raise Broken(f"the process ended with {code}\n{broken}")
         return told
+
+    def writes(self) -> int:
+        """How many writes have been carried out so far."""
+        return sum(len(system.writes) for system in self.pair.systems.values())
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """No faults inside."""
+        kept = {side: system.faults for side, system in self.pair.systems.items()}
+        for system in self.pair.systems.values():
+            system.faults = []
+        yield
+        for side, system in self.pair.systems.items():
+            system.faults = kept[side]
+
+    def heal(self) -> None:
+        """No faults from here on."""
+        for system in self.pair.systems.values():
+            system.faults.clear()
+        self.late_chance = 0
 
     def run_here(self, asked: Asked) -> Told:
         """Without a process of its own, and so without kills: to warm up what forks inherit."""

@@ -11,11 +11,10 @@ from typing import Any
 
 from harness.child import Asked, Engine, Told
 from harness.model import Rules, Thing
-from harness.pair import FIELDS, NAMES, OBJECTS, Pair, norm
+from harness.pair import Pair, norm
 from harness.server import Server
 
 SIDES = ("left", "right")
-KINDS = ("customer", "product", "order")
 FLOWS = {"customer": "customers", "product": "products", "order": "orders"}
 
 
@@ -41,26 +40,27 @@ class Seen:
 def look(pair: Pair, side: str) -> Seen:
     """Read one side whole. Records are named by what people never change: tax number, code, reference."""
     seen = Seen()
-    names, called = NAMES[side], pair.called
-    for kind in KINDS:
+    names, called = pair.names[side], pair.called
+    for kind in pair.kinds:
         for key, row in pair.rows(side, kind).items():
             name = called[side, kind, key] = str(row[names[kind]["_"]])
             values = []
-            for one in FIELDS[kind]:
+            for one in pair.fields[kind]:
                 value = row[names[kind][one]]
                 if one == "customer":
                     values.append(called.get((side, "customer", value), f"?{value}"))
                 else:
                     values.append(norm(one, value))
             seen.add(kind, name, key, tuple(values))
-            if kind != "product":
-                seen.numbers[kind, name] = row["ErpNumber" if side == "left" else "number"]
+            seen.numbers[kind, name] = pair.numbers(side, kind, row)
+    if "order" not in pair.kinds:
+        return seen
     spelt = names["line"]
     for key, row in pair.rows(side, "line").items():
         order = called.get((side, "order", row[spelt["order"]]))
         if order is not None and ("order", order) in seen.keys:
             product = called.get((side, "product", row[spelt["_"]]), f"?{row[spelt['_']]}")
-            values = [norm(one, row[spelt[one]]) for one in FIELDS["line"]]
+            values = [norm(one, row[spelt[one]]) for one in pair.fields["line"]]
             seen.add("line", f"{order}/{product}", key, tuple(values))
     return seen
 
@@ -74,38 +74,51 @@ class World:
     template: Path
     mutant: str = ""
     log: list[str] = field(default_factory=list)
+    made: Any = None
+    """``made(world)`` gives the systems and what serves them; None: in memory."""
 
     def __post_init__(self) -> None:
         self.rng = rng = random.Random(self.seed)
-        self.strategy = {kind: rng.choice(["left", "right", "review", "newest"]) for kind in KINDS}
+        self.strategy = {kind: rng.choice(["left", "right", "review", "newest"]) for kind in FLOWS}
         self.field_owner = rng.choice([None, "left", "right", "review"])
         self.first = rng.choice(["review", "owner"])
         self.deletes = rng.choice(["ask", "ask", "delete", "ignore"])
         self.both = rng.random() < 0.5
         self.stepwise = rng.random() < 0.5
         self.page_size = rng.choice([1, 2, 3, 1000])
-        self.pair = Pair(
-            answers={side: rng.random() < 0.6 for side in SIDES},
-            strict=rng.random() < 0.3,
-        )
-        batch = rng.choice([1, 3, 100])
-        for system in self.pair.systems.values():
-            system.max_batch = batch
+        self.pair = self.made.pair if self.made is not None else self._in_memory()
+        kinds = self.pair.kinds
         self.things: dict[tuple[str, str], Thing] = {}
         self.names: dict[tuple[str, str, str], tuple[str, str]] = {}
-        self.rules = {kind: self._rules(kind) for kind in KINDS}
-        self.rules["line"] = Rules(
-            FIELDS["line"], (self._line_winner(),) * 2, self._first_of("order"), self._owner_of("order"), "delete",
-            self.both,
-        )  # fmt: skip
+        self.rules = {kind: self._rules(kind) for kind in kinds}
+        if "order" in kinds:
+            self.rules["line"] = Rules(
+                self.pair.fields["line"],
+                (self._line_winner(),) * 2,
+                self._first_of("order"),
+                self._owner_of("order"),
+                "delete",
+                self.both,
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.template, self.folder / "weft.db")
-        engine = Engine.of(self.pair, self._config(), self.stepwise)
-        self.server = Server(self.pair, self.folder, engine, random.Random(f"{self.seed}:late"))
+        late = random.Random(f"{self.seed}:late")
+        if self.made is not None:
+            self.server: Any = self.made.server(self.folder, self._config(), late)
+        else:
+            self.server = Server(self.pair, self.folder, Engine.of(self.pair, self._config(), self.stepwise), late)
         self.number = 0
         self.last: Told = Told()
         self.usual = {"steps": 1500, "writes": 4}
         self.meddled = 0
+
+    def _in_memory(self) -> Pair:
+        rng = self.rng
+        pair = Pair(answers={side: rng.random() < 0.6 for side in SIDES}, strict=rng.random() < 0.3)
+        batch = rng.choice([1, 3, 100])
+        for system in pair.systems.values():
+            system.max_batch = batch
+        return pair
 
     # -- configuration -----------------------------------------------------------------------------
 
@@ -121,18 +134,19 @@ class World:
         return "review" if strategy == "newest" else strategy  # a line has no change time of its own
 
     def _rules(self, kind: str) -> Rules:
-        winners = [self.strategy[kind]] * len(FIELDS[kind])
+        winners = [self.strategy[kind]] * len(self.pair.fields[kind])
         if kind == "customer" and self.field_owner is not None:
-            winners[FIELDS[kind].index("limit")] = self.field_owner
+            winners[self.pair.fields[kind].index("limit")] = self.field_owner
         return Rules(
-            FIELDS[kind], tuple(winners), self._first_of(kind), self._owner_of(kind),
+            self.pair.fields[kind], tuple(winners), self._first_of(kind), self._owner_of(kind),
             self.deletes, self.both or kind != "order", kind != "order",
         )  # type: ignore[arg-type]  # fmt: skip
 
     def _config(self) -> str:
         spelt = {"left": "crm", "right": "erp", "review": "review"}
         flows = []
-        for kind, flow in FLOWS.items():
+        for kind in self.pair.kinds:
+            flow = FLOWS[kind]
             entity = "sales_order" if kind == "order" else kind
             options = [f"entity: {entity}", "between: [crm, erp]", f"owner: {spelt[self._owner_of(kind)]}"]
             strategy = self.strategy[kind]
@@ -148,8 +162,7 @@ class World:
         return "\n".join(
             [
                 "state: sqlite:///weft.db", "connections:",
-                f"  crm: {{kind: memcrm, page_size: {self.page_size}}}",
-                f"  erp: {{kind: memerp, page_size: {self.page_size}}}",
+                *self.pair.connections(self.page_size),
                 "flows:", *flows,
             ]
         )  # fmt: skip
@@ -223,7 +236,7 @@ class World:
             if seen.twice:
                 raise Violation(f"{side} holds twice: {seen.twice}")
             for (kind, name), key in seen.keys.items():
-                self.names[side, OBJECTS[side][kind], key] = (kind, name)
+                self.names[side, self.pair.objects[side][kind], key] = (kind, name)
         unknown = (left.things.keys() | right.things.keys()) - self.things.keys()
         if unknown:
             raise Violation(f"nobody made {sorted(unknown)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, String, Text
@@ -17,6 +18,7 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 """64-bit row ids; SQLite wants the word INTEGER to use its row id."""
 
 
+@lru_cache(maxsize=1024)
 def time_text(value: datetime) -> str:
     """A UTC time as fixed-width text that sorts as time does: ``2024-05-01T08:00:00.000000Z``."""
     if value.tzinfo is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weft.records import Query, Side
 from weft.state.cursors import Cursor
 from weft.sync import deletes
+from weft.sync.settle import Settlement
 
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
@@ -64,7 +65,7 @@ async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, comp
     known = await run.runtime.state.read(lambda tx: tx.cursors.get(name, end.side, end.connection, company, variant))
     if known is None:
         # A company or variant that was added to the flow later: all of it is new.
-        await scan_place(run, pipeline, end, company, compiled, mark=False)
+        await _store(run, await scan_place(run, pipeline, end, company, compiled, mark=False))
         return True
     overlap = run.flow.config.overlap
     seconds = None if overlap is None else overlap.total_seconds()
@@ -83,18 +84,28 @@ async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, comp
 
 async def scan_place(
     run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, *, mark: bool
-) -> None:
-    """Every record of one place through the cycle; marks their links when a sweep wants to know."""
+) -> list[Cursor]:
+    """Every record of one place through the cycle; marks their links when a sweep wants to know.
+
+    Returns the cursor that continues from before it began. It passes deletes which nobody has told, so it
+    may be stored only once what was not seen has been asked for.
+    """
     query = Query("scan", compiled.mapping, company=company)
+    variant = compiled.mapping.variant
+    cursors: list[Cursor] = []
     async for page in run.pages(end, query):
-        cursor = None
         if page.cursor is not None:
-            cursor = Cursor(
-                run.flow.name, end.side, end.connection, company, compiled.mapping.variant, page.cursor, run.now
-            )
-        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
+            cursors = [Cursor(run.flow.name, end.side, end.connection, company, variant, page.cursor, run.now)]
+        await pipeline.page(end, compiled, company, page.records)
         if mark and not run.plan_only:
             await _mark(run, end, company, [record.key for record in page.records])
+    return cursors
+
+
+async def _store(run: Run, cursors: Sequence[Cursor]) -> None:
+    settlement = Settlement(run)
+    settlement.cursors.extend(cursors)
+    await settlement.commit()
 
 
 async def _mark(run: Run, end: End, company: str, keys: Sequence[str]) -> None:
@@ -114,14 +125,16 @@ async def sweep_all(run: Run, pipeline: Pipeline) -> None:
     sides: tuple[Side, Side] = ("left", "right")
     for turn, side in enumerate(sides):
         run.epoch = 2 * int(run.started.timestamp() * 1000) + turn
+        cursors: list[Cursor] = []
         for end in run.flow.ends():
             if end.side != side:
                 continue
             for company in end.companies:
                 for compiled in end.mappings.values():
-                    await scan_place(run, pipeline, end, company, compiled, mark=True)
+                    cursors += await scan_place(run, pipeline, end, company, compiled, mark=True)
         if not run.plan_only:
             await deletes.unseen(run, side, run.epoch)
+        await _store(run, cursors)
 
 
 async def followed(run: Run, pipeline: Pipeline) -> None:

@@ -173,7 +173,11 @@ async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settle
     if intent.op == "update":
         session = await run.runtime.session(intent.connection)
         me = getattr(session, "identity", None)
-        recall.updated(work, intent, ours=me is not None and caught is not None and caught.record.changed_by == me)
+        ours = me is not None and caught is not None and caught.record.changed_by == me
+        if not recall.updated(work, intent, ours=ours) and intent.state == "in_doubt" and remaining > 0:
+            # It may still come through: then it is to be known for what it is. Writes are guarded by the
+            # version, so what is sent meanwhile and this one cannot both be carried out.
+            return True
     elif work.link is None and intent.op == "create":
         recall.created(work, intent)
     settlement.intents.append((intent.id, "done", caught.record.key if caught is not None else None))

@@ -71,11 +71,15 @@ def created(work: Work, intent: Intent) -> None:
     _lines(work, intent)
 
 
-def updated(work: Work, intent: Intent, *, ours: bool) -> None:
-    """Where the record holds what an update sent, the update came through. ``ours``: we wrote it last."""
+def updated(work: Work, intent: Intent, *, ours: bool) -> bool:
+    """Where the record holds what an update sent, the update came through. ``ours``: we wrote it last.
+
+    False: something of it is not there (yet).
+    """
     mine, yours = work.half(intent.side), work.half(other(intent.side))
     now = mine.canonical.fields if mine.canonical is not None else {}
     same = work.pair.comparator.same
+    landed = True
     for name, value in intent.payload["fields"].items():
         held = now.get(name, ABSENT)
         if held is ABSENT:
@@ -86,7 +90,10 @@ def updated(work: Work, intent: Intent, *, ours: bool) -> None:
             mine.base.fields[name] = held
             if name in intent.payload.get("source", {}):
                 yours.base.fields[name] = intent.payload["source"][name]
+        else:
+            landed = False
     _lines(work, intent)
+    return landed
 
 
 def _lines(work: Work, intent: Intent) -> None:
