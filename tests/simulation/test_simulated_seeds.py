@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 CHUNK = 20
-DEFAULT = 240
+DEFAULT = 200
 
 
 def chunks() -> list[tuple[int, int]]:

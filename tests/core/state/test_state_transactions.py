@@ -103,7 +103,7 @@ async def test_deadlocks_are_tried_again(postgres_url: str, make_link: Make) -> 
 
         a, b = (link.id for link in links)
         await asyncio.gather(*(state.write(lambda tx, o=o: crosswise(tx, o)) for o in ([a, b], [b, a])))
-        assert len(tries) == 3  # one of the two was the victim, and went again
+        assert len(tries) >= 3  # one of the two was the victim, and went again
         after = await state.read(lambda tx: tx.links.get_many([a, b]))
     assert (after[a].left_version, after[a].right_version) == (str([a, b]), str([b, a]))
 

@@ -133,7 +133,7 @@ def norm(name: str, value: Any) -> Any:
     if name == "phone":
         return re.sub(r"\D", "", str(value)) or None
     if name in ("limit", "price", "quantity"):
-        return Decimal(value).normalize()
+        return Decimal(value).normalize() or None  # real systems show a blank amount as 0
     return " ".join(str(value).split()) if name in ("name", "note") else value
 
 

@@ -30,7 +30,9 @@ from harness.server import Broken
 from harness.world import World
 
 import weft_bc.connector
+import weft_bc.session  # what sessions import, once and not in every fork
 import weft_creatio.connector
+import weft_creatio.session
 from weft import around
 from weft.config.loading import load_text
 from weft.plugins import Plugins
@@ -116,6 +118,7 @@ class RealPair:
         self.clock = Clock()
         self.called: dict[tuple[str, str, str], str] = {}
         self.crm, self.erp = served.control("creatio"), served.control("bc")
+        self.company = self.erp.command("companies")[0]["name"]
         self.systems = {"left": Hand(self._put_crm, self._edit_crm), "right": Hand(self._put_erp, self._edit_erp)}
 
     def _put_crm(self, name: str, row: dict[str, Any]) -> str:
@@ -152,7 +155,8 @@ class RealPair:
             "retry_base: 0.01, retry_attempts: 2, overlap: 5, auth: {username: Supervisor, password: Supervisor}}",
             f"  erp: {{kind: bc, url: '{served.url('bc')}', authority: '{served.url('entra')}/{{tenant}}', "
             f"ca_file: '{served.ca_file}', tenant: {tenant}, page_size: {size}, overlap: 5, settle_seconds: 10, "
-            f"retry_attempts: 2, auth: {{client_id: {CLIENT_ID}, client_secret: {CLIENT_SECRET}}}}}",
+            f"retry_attempts: 2, company: '{self.company}', "
+            f"auth: {{client_id: {CLIENT_ID}, client_secret: {CLIENT_SECRET}}}}}",
             "mappings:",
             "  erp: {customer: {default: {fields: {taxAreaId: null, taxLiable: null}}}}",
         ]
@@ -180,25 +184,29 @@ def _blank(row: dict[str, Any], nothing: Any) -> dict[str, Any]:
 class _Pause:
     """A plugin that asks the other process before each call, and says what was written."""
 
-    def __init__(self, pipe: Any) -> None:
+    pipe: Any = None
+    """Set once the process has begun."""
+
+    def __init__(self) -> None:
+        pause = self
+
         async def reading(call: Any, query: Any) -> Any:
-            _ask(pipe, "call")
+            pause.ask("call")
             async for page in call():
                 yield page
 
         async def writing(call: Any, items: Any) -> Any:
-            _ask(pipe, "call")
+            pause.ask("call")
             async for outcome in call():
                 if outcome.result in ("created", "updated", "deleted"):
-                    _ask(pipe, "wrote")
+                    pause.ask("wrote")
                 yield outcome
 
         self.reading, self.writing = around("read")(reading), around("write")(writing)
 
-
-def _ask(pipe: Any, what: str) -> None:
-    pipe.send((what, None))
-    pipe.recv()
+    def ask(self, what: str) -> None:
+        self.pipe.send((what, None))
+        self.pipe.recv()
 
 
 class CountingLoop(asyncio.SelectorEventLoop):
@@ -229,6 +237,21 @@ class RealServer:
     late_chance: float = 0
     written: int = 0
     before: Callable[[int], None] = lambda number: None
+
+    def __post_init__(self) -> None:
+        """Configured and compiled once; each fork inherits it."""
+        plugins = Plugins()
+        self.pause = _Pause()
+        plugins.register("creatio", weft_creatio.connector)
+        plugins.register("bc", weft_bc.connector)
+        plugins.register("pause", self.pause)
+        config = load_text(self.config, "weft.yaml", plugins)
+        self.runtime = Runtime(config, None, plugins, clock=self.pair.clock)  # type: ignore[arg-type]
+        for flow in config.flows.values():
+            for connection in flow.between:
+                for compiled in self.runtime.mappings(connection, flow.entity).values():
+                    for entity in compiled.references():
+                        self.runtime.mappings(connection, entity)
 
     def run(self, asked: Asked) -> Told | None:
         ours, theirs = Pipe()
@@ -301,15 +324,13 @@ def _child(pipe: Any, server: RealServer, asked: Asked) -> None:
     steps = Steps(asked.kill, None)
     told = Told()
     try:
-        plugins = Plugins()
-        plugins.register("creatio", weft_creatio.connector)
-        plugins.register("bc", weft_bc.connector)
-        plugins.register("pause", _Pause(pipe))
-        config = load_text(server.config, "weft.yaml", plugins)
+        server.pause.pipe = pipe
+        runtime = server.runtime
 
         async def main() -> None:
             with State.open(f"sqlite:///{server.folder}/weft.db") as state:
-                async with Runtime(config, state, plugins, clock=server.pair.clock) as runtime:
+                runtime.state = state
+                async with runtime:
                     steps.count = 0
                     await TASKS[asked.what](runtime, told, **asked.options)
                     told.steps = steps.count
