@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,19 +37,21 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
             "heavy = ('pydantic', 'sqlalchemy', 'httpx', 'aiohttp', 'msal', 'yaml', 'asyncio', 'dbos')\n"
             "print('HEAVY', [name for name in heavy if name in sys.modules])")  # fmt: skip
     times = []
-    for _ in range(3):
-        start = time.perf_counter()
+    for _ in range(3):  # CPU time: how long it takes on the wall is the machine's affair
+        start = os.times()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-        times.append(time.perf_counter() - start)
+        end = os.times()
+        times.append(end.children_user + end.children_system - start.children_user - start.children_system)
     assert "HEAVY []" in done.stdout
     assert "Bring flows into agreement once" in done.stdout
     assert min(times) < 0.5, times
 
 
 def test_completion_is_quick_and_complete() -> None:
-    start = time.perf_counter()
+    start = os.times()
     done = weft(_WEFT_COMPLETE="bash_complete", COMP_WORDS="weft is", COMP_CWORD="1")
-    took = time.perf_counter() - start
+    end = os.times()
+    took = end.children_user + end.children_system - start.children_user - start.children_system
     assert done.stdout.split() == ["plain,issues"]
     assert took < 1.5, took
     options = weft(_WEFT_COMPLETE="bash_complete", COMP_WORDS="weft issues retry --", COMP_CWORD="3").stdout

@@ -133,7 +133,8 @@ def norm(name: str, value: Any) -> Any:
     if name == "phone":
         return re.sub(r"\D", "", str(value)) or None
     if name in ("limit", "price", "quantity"):
-        return Decimal(value).normalize() or None  # real systems show a blank amount as 0
+        amount = Decimal(value).normalize()
+        return None if name == "limit" and not amount else amount  # real systems show no limit as 0
     return " ".join(str(value).split()) if name in ("name", "note") else value
 
 
@@ -182,6 +183,7 @@ class Pair:
     objects = OBJECTS
     names = NAMES
     fields = FIELDS
+    clearable = frozenset({"email", "phone", "limit", "price", "note"})
 
     def __post_init__(self) -> None:
         tidy = _tidy if self.strict else None

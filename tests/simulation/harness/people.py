@@ -9,8 +9,6 @@ from typing import Any
 from harness.pair import norm
 from harness.world import SIDES, World, look
 
-CLEARABLE = ("email", "phone", "limit", "price", "note")
-
 
 class People:
     """Several persons in both systems."""
@@ -27,7 +25,7 @@ class People:
         self.rng.choices(actions, weights)[0]()
 
     def clearable(self, kind: str) -> list[str]:
-        return [one for one in self.world.pair.fields[kind] if one in CLEARABLE]
+        return [one for one in self.world.pair.fields[kind] if one in self.world.pair.clearable]
 
     # -- creating ----------------------------------------------------------------------------------
 
@@ -90,7 +88,7 @@ class People:
         self._change(lambda kind: self.rng.choice(self.world.pair.fields[kind]), None)
 
     def clear(self) -> None:
-        self._change(lambda kind: self.rng.choice(self.clearable(kind)), "")
+        self._change(lambda kind: self.rng.choice(self.clearable(kind) or [None]), "")
 
     def _change(self, choose: Any, value: Any) -> None:
         side = self.rng.choice(SIDES)
@@ -100,6 +98,8 @@ class People:
             return
         kind, name = self.rng.choice(records)
         one = choose(kind)
+        if one is None:
+            return
         new: Any = self.value(one) if value is None else None if one in ("limit", "price") else value
         stored = new
         if one == "customer":

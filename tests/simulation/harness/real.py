@@ -111,6 +111,7 @@ class RealPair:
             "product": {"name": "displayName", "price": "unitPrice", "_": "number"},
         },
     }  # fmt: skip
+    clearable = frozenset({"phone", "limit"})  # a price of nothing is 0, and 0 is a price
     strict = False
 
     def __init__(self, served: Served) -> None:
@@ -348,6 +349,8 @@ def _child(pipe: Any, server: RealServer, asked: Asked) -> None:
 
 class RealScenario(Scenario):
     """Faults of the network in place of those of a system in memory."""
+
+    rounds = (1, 3)
 
     def _faults(self) -> None:
         rng = self.rng

@@ -30,6 +30,8 @@ def run(seed: int, folder: Path, template: Path, mutant: str = "") -> World:
 
 
 class Scenario:
+    rounds = (2, 5)
+
     def __init__(self, world: World) -> None:
         self.world = world
         self.rng = random.Random(f"{world.seed}:scenario")
@@ -41,7 +43,7 @@ class Scenario:
         for kind, most in (("customer", 4), ("product", 3), ("order", 2)):
             for _ in range(self.rng.randint(0, most) if kind in self.world.pair.kinds else 0):
                 self.people.create(kind)
-        for _ in range(self.rng.randint(2, 5)):
+        for _ in range(self.rng.randint(*self.rounds)):
             self.round()
         self.quiet()
 

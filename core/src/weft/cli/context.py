@@ -120,6 +120,7 @@ class App:
         for handler in self._handlers:
             logger.removeHandler(handler)
             handler.close()
+        logger.propagate = True
         self._handlers.clear()
 
     # -- state -------------------------------------------------------------------------------------

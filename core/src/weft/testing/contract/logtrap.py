@@ -24,8 +24,9 @@ def trapped() -> Iterator[LogTrap]:
     """Log at the most talkative level into a trap alone, and put everything back afterwards."""
     trap = LogTrap()
     root, weft = logging.getLogger(), logging.getLogger("weft")
-    levels, handlers = (root.level, weft.level), root.handlers
+    levels, handlers, propagate = (root.level, weft.level), root.handlers, weft.propagate
     root.handlers = [trap]
+    weft.propagate = True
     root.setLevel(logging.DEBUG)
     weft.setLevel(logging.DEBUG)
     try:
@@ -34,3 +35,4 @@ def trapped() -> Iterator[LogTrap]:
         root.handlers = handlers
         root.setLevel(levels[0])
         weft.setLevel(levels[1])
+        weft.propagate = propagate
