@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 READY = "postgres.json"
 EMPTY = """
@@ -30,6 +31,9 @@ DO $$ DECLARE name text; BEGIN
   CREATE SCHEMA public;
 END $$
 """
+
+settings.register_profile("weft", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("weft")  # a busy machine is slow at everything: that says nothing about the code
 
 
 @dataclass
