@@ -16,7 +16,8 @@ from weft.model.entity import EntityType, Field
 EXPECTED = [
     "customer", "contact", "vendor", "product", "price", "project", "lead", "opportunity", "activity",
     "quote", "sales_order", "sales_invoice", "credit_memo", "payment", "purchase_order", "bill",
-    "vendor_credit", "bill_payment", "gl_account", "journal_entry", "time_entry", "inventory_level",
+    "vendor_credit", "bill_payment", "sales_receipt", "statement_charge", "deposit", "check", "card_charge",
+    "bank_account", "gl_account", "journal_entry", "time_entry", "inventory_level",
     "exchange_rate", "dimension_value", "currency", "country", "region", "city", "unit", "payment_terms",
     "payment_method", "shipment_method", "tax", "customer_group", "vendor_group", "item_group", "price_list",
     "user", "location",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from weft.errors import ConfigError
 from weft.model.declared import EntityDeclaration, entity_from_config
 from weft.model.entities import (
+    banking,
     crm,
     inventory,
     ledger,
@@ -40,11 +41,16 @@ CORE: tuple[type[Entity], ...] = (
     sales.SalesOrder,
     sales.SalesInvoice,
     sales.CreditMemo,
+    sales.SalesReceipt,
+    sales.StatementCharge,
     payments.Payment,
     purchasing.PurchaseOrder,
     purchasing.Bill,
     purchasing.VendorCredit,
     purchasing.BillPayment,
+    banking.Deposit,
+    banking.Check,
+    banking.CardCharge,
     ledger.GlAccount,
     ledger.JournalEntry,
     ledger.ExchangeRate,
@@ -65,6 +71,7 @@ CORE: tuple[type[Entity], ...] = (
     reference.PriceList,
     reference.User,
     reference.Location,
+    reference.BankAccount,
     reference.DimensionValue,
 )
 

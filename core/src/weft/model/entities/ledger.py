@@ -31,6 +31,7 @@ class GlAccount(Entity, currency="currency", shown_as="G/L account"):
     blocked: bool | None = about("Whether posting is forbidden")
     active: bool | None = about("False when the account is no longer used")
     notes: str | None = about("Free text")
+    dimensions: Dimensions | None = about("Default financial dimensions")
 
 
 class JournalEntryLine(Entity, kind="ledger", currency="currency", label=("position", "description")):
@@ -40,6 +41,7 @@ class JournalEntryLine(Entity, kind="ledger", currency="currency", label=("posit
     account: Ref | None = ref("gl_account", "Ledger account")
     customer: Ref | None = ref("customer", "Customer posted to, instead of a ledger account")
     vendor: Ref | None = ref("vendor", "Vendor posted to, instead of a ledger account")
+    bank_account: str | None = code("bank_account", "Bank account posted to, instead of a ledger account")
     offset_account: Ref | None = ref("gl_account", "Balancing account, where the line carries its own")
     description: str | None = about("Text of the posting")
     document_number: str | None = about("Voucher or document number")
@@ -76,6 +78,7 @@ class JournalEntry(
     reversal_of: Ref | None = ref("journal_entry", "Entry this one takes back")
     owner: str | None = code("user", "Who is responsible")
     notes: str | None = about("Free text")
+    dimensions: Dimensions | None = about("Financial dimensions that hold for all postings")
     lines: list[JournalEntryLine] | None = about("Postings of the entry")
 
 

@@ -28,7 +28,7 @@ class Settlement(Entity, kind="document", currency="currency", label=("number", 
     exchange_rate: Decimal | None = about("Company currency paid for one unit of the payment's currency")
     payment_method: str | None = code("payment_method", "How it was paid")
     journal: str | None = about("Journal it is entered in, by name or code")
-    bank_account: str | None = about("Our bank or cash account, by code")
+    bank_account: str | None = code("bank_account", "Our bank or cash account")
     description: str | None = about("Text of the payment")
     notes: str | None = about("Free text")
     owner: str | None = code("user", "Who is responsible")

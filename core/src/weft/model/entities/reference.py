@@ -101,6 +101,13 @@ class Location(Reference):
     site: str | None = about("Site it is part of, by code")
 
 
+class BankAccount(Reference):
+    """A bank, cash or company card account of our own."""
+
+    currency: str | None = code("currency", "Currency it is kept in")
+    iban: str | None = about("IBAN or account number")
+
+
 class DimensionValue(Reference):
     """One value of a financial dimension."""
 

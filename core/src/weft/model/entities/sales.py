@@ -1,4 +1,4 @@
-"""Selling: quotes, orders, invoices, credit memos."""
+"""Selling: quotes, orders, invoices, receipts, charges, credit memos."""
 
 from __future__ import annotations
 
@@ -90,6 +90,38 @@ class SalesInvoice(SalesDocument):
     sales_order: Ref | None = ref("sales_order", "Order it invoices")
     order_number: str | None = about("Number of the order it invoices")
     lines: list[SalesInvoiceLine] | None = about("Lines of the invoice")
+
+
+class SalesReceiptLine(Line):
+    """A line of a sales receipt."""
+
+
+class SalesReceipt(SalesDocument):
+    """A sale that is paid on the spot: invoice and payment in one."""
+
+    status: InvoiceStatus | None = about("paid is what a receipt comes to once it is posted")
+    paid_date: datetime.date | None = about("Day the money was received")
+    paid_amount: Money | None = about("What has been received", currency="currency")
+    payment_reference: str | None = about("Number of the check, card slip or transfer")
+    bank_account: str | None = code("bank_account", "Bank or cash account the money goes to")
+    invoice_number: str | None = about("Number of the posted invoice that the receipt became, where it became one")
+    sales_order: Ref | None = ref("sales_order", "Order it is for")
+    lines: list[SalesReceiptLine] | None = about("Lines of the receipt")
+
+
+class StatementChargeLine(Line):
+    """What is charged."""
+
+
+class StatementCharge(SalesDocument):
+    """An amount charged to a customer's account that shows on the statement rather than on an invoice."""
+
+    status: InvoiceStatus | None = about("posted means that it is on the customer's account")
+    due_date: datetime.date | None = about("Day payment is due")
+    paid_amount: Money | None = about("What has been paid", currency="currency")
+    remaining_amount: Money | None = about("What is still to be paid", currency="currency")
+    sales_order: Ref | None = ref("sales_order", "Order it belongs to")
+    lines: list[StatementChargeLine] | None = about("What is charged; usually one line")
 
 
 class CreditMemoLine(Line):
