@@ -43,7 +43,7 @@ def told(result: dict[str, Any], module: str = "harness.run") -> str:
         [
             f"seed {seed}: {result['problem']}",
             *result["script"],
-            f"again: WEFT_SEED={seed} make simulate",
+            f"again: {'WEFT_SEED' if module == 'harness.run' else 'WEFT_REAL_SEED'}={seed} make simulate",
             f"or, with the script as it goes: cd tests/simulation && PYTHONHASHSEED=0 PYTHONPATH=. "
             f"python -m {module} {seed} --script",
         ]

@@ -45,8 +45,6 @@ from weft_bc.simulator.server import CLIENT_ID, CLIENT_SECRET, Settings
 
 CUSTOMER = "03a75490-53e6-df11-971b-001d60e938c6"
 """The account type of customers."""
-SETTLE = 130
-"""Seconds after which Creatio has surely done or dropped what it was asked; Business Central is set lower."""
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "throttle", "retry_after": 0.05},
     {"kind": "error_before", "status": 503},
@@ -325,6 +323,10 @@ def _child(pipe: Any, server: RealServer, asked: Asked) -> None:
     steps = Steps(asked.kill, None)
     told = Told()
     try:
+        if asked.mutant:
+            from harness.mutants import MUTANTS
+
+            MUTANTS[asked.mutant]()
         server.pause.pipe = pipe
         runtime = server.runtime
 
@@ -378,9 +380,9 @@ def served() -> Iterator[RealPair]:
         yield RealPair(found)
 
 
-def play(pair: RealPair, seed: int, folder: Path, template: Path) -> World:
+def play(pair: RealPair, seed: int, folder: Path, template: Path, mutant: str = "") -> World:
     pair.empty()
-    world = World(seed, folder, template, made=_Made(pair))
+    world = World(seed, folder, template, mutant, made=_Made(pair))
     try:
         RealScenario(world).play()
     except AssertionError as error:
@@ -402,7 +404,7 @@ def main() -> int:
 
     given = arguments()
     with served() as pair:
-        return report(given, migrated, lambda seed, folder, made, mutant: play(pair, seed, folder, made))
+        return report(given, migrated, lambda seed, folder, made, mutant: play(pair, seed, folder, made, mutant))
 
 
 if __name__ == "__main__":
