@@ -32,6 +32,7 @@ CALLED = {
     "weft_connector": "Once per process, right after the module is imported; on the event loop's thread.",
     "weft_entities": "Once per configuration, before any mapping is compiled.",
     "weft_mappings": "Once per connection and entity, before it is first opened; no session is there yet.",
+    "weft_impossible": "Once per flow and connection, when a flow is compiled or checked.",
     "weft_open": "When a connection is first needed, once per process; left when the process ends.",
     "weft_describe": "By `weft check`, and where types must be known; any number of times.",
     "weft_companies": "Right after `weft_open`.",

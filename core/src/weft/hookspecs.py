@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from weft.mapping.document import Mapping
+    from weft.mapping.impossible import Impossible
     from weft.model.entity import EntityType
     from weft.records import (
         Canonical,
@@ -135,6 +136,22 @@ def weft_mappings(kind: str, settings: Any, entity: str) -> list[Mapping]:
         @hookimpl
         def weft_mappings(entity):
             return packaged(__package__, entity)
+    """
+    raise AssertionError("specification only")
+
+
+@hookspec(firstresult=True)
+def weft_impossible(kind: str, settings: Any, entity: str) -> list[Impossible]:
+    """What the system cannot do with an entity, with the reason; an empty list when it can do what it is asked.
+
+    ``weft check`` and every run refuse a flow that wants it, in these words. Documents with a key
+    ``impossible`` beside the packaged mappings say so in YAML.
+
+    Example::
+
+        @hookimpl
+        def weft_impossible(entity):
+            return impossible(__package__, entity)
     """
     raise AssertionError("specification only")
 

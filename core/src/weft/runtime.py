@@ -28,6 +28,7 @@ from weft.sync.references import ReferenceTables
 if TYPE_CHECKING:
     from weft.config.loading import Config
     from weft.config.models import FlowConfig
+    from weft.mapping.impossible import Impossible
     from weft.state.store import State
 
 
@@ -129,6 +130,23 @@ class Runtime:
         )
         documents = overlay(packaged or [], self.config, connection, entity)
         return documents[0].object.read if documents else None
+
+    def impossible(self, connection: str, entity: str) -> list[Impossible]:
+        """What the connector says cannot be done with an entity; nothing where the user maps it by a variant
+        of their own."""
+        kind = self.kind(connection)
+        if not self.plugins.has(kind, "weft_impossible"):
+            return []
+        packaged = self.plugins.call(
+            kind, "weft_mappings", kind=kind, settings=self.settings(connection), entity=entity
+        )
+        own = set(self.config.mappings.get(connection, {}).get(entity, {})) - {one.variant for one in packaged or []}
+        if own:
+            return []
+        found: list[Impossible] = self.plugins.call(
+            kind, "weft_impossible", kind=kind, settings=self.settings(connection), entity=entity
+        )
+        return found
 
     # -- live --------------------------------------------------------------------------------------
 

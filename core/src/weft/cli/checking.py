@@ -15,6 +15,7 @@ from weft.mapping import check as mapping_check
 from weft.mapping.rules import compile_rule
 from weft.records import ObjectSchema, Side
 from weft.sync.flow import build
+from weft.sync.possible import hindrances
 
 if TYPE_CHECKING:
     from weft.config.models import FlowConfig
@@ -150,6 +151,11 @@ async def _flow(runtime: Runtime, name: str, out: Checked, *, offline: bool) -> 
     _rules(runtime, name, out)
     wrong = len(out.findings) > before  # told by now, and building the flow would tell it again
     config = runtime.config.flows[name]
+    for connection in config.between:
+        for hindrance in hindrances(runtime, config, connection):
+            out.findings.append(Finding("error", "flow", hindrance, name, runtime.config.where("flows", name)))
+    if any(one.area == "flow" for one in out.findings[before:]):
+        return
     try:
         sides = _mappings(runtime, config) if offline or wrong else await _live(runtime, name)
     except WeftError as error:

@@ -8,7 +8,7 @@ unless they enclose nothing but the name of a placeholder.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from weft import yamlpos
 from weft.errors import ConfigError
 from weft.mapping import document
+from weft.mapping.impossible import Impossible
 from weft.yamlpos import Loaded, Steps
 
 _EXPRESSIONS = frozenset(["in", "out", "when", "locked", "accepts", "follow"])
@@ -46,12 +47,33 @@ def packaged(
 
     Raises :class:`MappingError` for a document that is not valid.
     """
+    found = [parse(loaded, placeholders) for loaded in _documents(package, entity) if not _is_statement(loaded)]
+    _no_twins(found)
+    return found
+
+
+def impossible(package: str, entity: str | None = None) -> list[Impossible]:
+    """What the documents in ``<package>/maps`` say cannot be done, of one entity or (None) of all."""
+    found: list[Impossible] = []
+    for loaded in _documents(package, entity):
+        if _is_statement(loaded):
+            try:
+                found.append(Impossible.model_validate(loaded.data))
+            except ValidationError as error:
+                raise MappingError("\n".join(yamlpos.explain(error, loaded, Impossible))) from None
+    return found
+
+
+def _is_statement(loaded: Loaded) -> bool:
+    return isinstance(loaded.data, dict) and "impossible" in loaded.data
+
+
+def _documents(package: str, entity: str | None) -> Iterator[Loaded]:
     folder = resources.files(package) / "maps"
     files = sorted(
         (entry for entry in folder.iterdir() if entry.name.endswith((".yaml", ".yml"))),
         key=lambda entry: entry.name,
     )
-    found: list[document.Mapping] = []
     for file in files:
         source = f"{package}/maps/{file.name}"
         text = file.read_text(encoding="utf-8")
@@ -60,9 +82,7 @@ def packaged(
         for loaded in yamlpos.load_all(text, source):
             if entity is not None and isinstance(loaded.data, dict) and loaded.data.get("entity") != entity:
                 continue
-            found.append(parse(loaded, placeholders))
-    _no_twins(found)
-    return found
+            yield loaded
 
 
 def parse(loaded: Loaded, placeholders: Mapping[str, str] | None = None) -> document.Mapping:

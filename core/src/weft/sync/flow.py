@@ -16,6 +16,7 @@ from weft.mapping.comparison import Comparator
 from weft.mapping.rules import compile_rule
 from weft.records import Canonical, Side
 from weft.sync.decide import Policy
+from weft.sync.possible import hindrances
 
 if TYPE_CHECKING:
     from weft.config.models import FlowConfig
@@ -282,6 +283,8 @@ async def build(runtime: Runtime, name: str) -> Flow:
 async def _end(runtime: Runtime, flow: str, config: FlowConfig, entity: EntityType, side: Side, connection: str) -> End:
     kind = runtime.kind(connection)
     compiled = runtime.mappings(connection, entity.name)
+    for hindrance in hindrances(runtime, config, connection):
+        raise ConfigError(f"{runtime.config.where('flows', flow)}: {hindrance}")
     chosen = config.variants.get(connection)
     if chosen is not None:
         unknown = [variant for variant in chosen if variant not in compiled]

@@ -12,6 +12,7 @@ from weft_bc.settings import BcSettings
 
 if TYPE_CHECKING:
     from weft.mapping.document import Mapping
+    from weft.mapping.impossible import Impossible
     from weft.records import (
         Context,
         Intents,
@@ -53,6 +54,13 @@ def weft_mappings(settings: Any, entity: str) -> list[Mapping]:
     from weft_bc.mappings import mappings
 
     return mappings(settings, entity)
+
+
+@weft.hookimpl
+def weft_impossible(entity: str) -> list[Impossible]:
+    from weft.mapping.loading import impossible
+
+    return impossible(__package__, entity)
 
 
 @weft.hookimpl
