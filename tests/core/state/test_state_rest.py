@@ -1,18 +1,15 @@
-"""Cursors, runs, hints, guards, approvals, leases on both databases."""
+"""Cursors, runs, hints, guards, approvals on both databases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-import pytest
-
 from weft.records import Hint
-from weft.state import Cursor, LeaseLost, Run, State
+from weft.state import Cursor, Run, State
 
 Later = Callable[[float], datetime]
-MINUTE = timedelta(minutes=1)
 
 
 def test_cursors_are_kept_apart_and_forgotten(state: State, now: datetime) -> None:
@@ -64,6 +61,24 @@ def test_hints_merge_and_late_ones_survive(state: State, now: datetime, later: L
         assert [h.key for h in tx.hints.peek("f", limit=1)] == ["A1"]
 
 
+def test_hints_are_taken_by_one_worker(state: State, now: datetime, later: Later) -> None:
+    with state.begin() as tx:
+        tx.hints.put_many("f", "crm", [Hint("Account", f"A{n}") for n in range(4)], now, lane="bulk")
+        tx.hints.put_many("f", "crm", [Hint("Account", "A3")], later(1))  # an event overtakes the bulk pass
+        assert tx.hints.ready(now) == {("f", "bulk"): 3, ("f", "live"): 1}
+        live = tx.hints.take("f", "w1", now, lane="live")
+        mine = tx.hints.take("f", "w1", now, limit=2)
+        rest = tx.hints.take("f", "w2", now)
+        assert [[h.key for h in part] for part in (live, mine, rest)] == [["A3"], ["A0", "A1"], ["A2"]]
+        tx.hints.put_many("f", "crm", [Hint("Account", "A0")], later(2))  # while it is worked on
+        tx.hints.put_many("f", "crm", [Hint("Account", "A1")], later(2), not_before=later(5))
+        tx.hints.done(mine)
+        tx.hints.give_back(rest)
+        assert [h.key for h in tx.hints.take("f", "w3", later(4))] == ["A0", "A2"]
+        assert tx.hints.next_ready(later(4)) == later(5)
+        assert [h.key for h in tx.hints.take("f", "w3", later(5))] == ["A1"]
+
+
 def test_guard_windows_roll(state: State, later: Later) -> None:
     with state.begin() as tx:
         assert tx.guards.window("f", "delete", later(0)) == (0, 0)
@@ -91,29 +106,3 @@ def test_an_approval_counts_once(state: State, now: datetime, later: Later) -> N
         assert [a.state for a in tx.guards.approvals("f", ["asked", "used"])] == ["used", "asked"]
         assert tx.guards.withdraw("f", "deletes")
         assert tx.guards.approvals() == []
-
-
-def test_a_lease_changes_hands_with_a_new_epoch(state: State, now: datetime, later: Later) -> None:
-    with state.begin() as tx:
-        mine = tx.leases.take("flow/f", "worker-1", MINUTE, now)
-        assert tx.leases.take("flow/f", "worker-2", MINUTE, later(59)) is None
-        renewed = tx.leases.take("flow/f", "worker-1", MINUTE, later(30))
-        assert (renewed.epoch, renewed.expires) == (mine.epoch, later(90))
-        tx.leases.require(mine)
-        theirs = tx.leases.take("flow/f", "worker-2", MINUTE, later(91))
-        assert theirs.epoch == mine.epoch + 1
-        with pytest.raises(LeaseLost, match=r"worker-1 \(epoch 1\) is lost: worker-2 \(epoch 2\) holds it"):
-            tx.leases.require(mine)
-        tx.leases.release(mine, later(92))  # ours no longer, so nothing happens
-        tx.leases.require(theirs)
-        tx.leases.release(theirs, later(93))
-        assert tx.leases.take("flow/f", "worker-1", MINUTE, later(94)).epoch == 3
-        assert [x.holder for x in tx.leases.all()] == ["worker-1"]
-
-
-def test_a_holder_that_slept_past_its_lease_gets_a_new_epoch(state: State, now: datetime, later: Later) -> None:
-    with state.begin() as tx:
-        mine = tx.leases.take("w", "worker-1", MINUTE, now)
-        assert tx.leases.take("w", "worker-1", MINUTE, later(61)).epoch == mine.epoch + 1
-        with pytest.raises(LeaseLost, match="worker-1"):
-            tx.leases.require(mine)

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from weft.state.intents import Intent
     from weft.state.issues import Issue
     from weft.state.journal import ChainCheck, Entry
-    from weft.state.leases import Lease, LeaseLost
     from weft.state.links import ChildLink, Head, Link
+    from weft.state.pauses import Pause
     from weft.state.quarantine import Flip
+    from weft.state.requests import Request
     from weft.state.runs import Run
     from weft.state.store import State
     from weft.state.tx import Tx
+    from weft.state.workers import Lease, LeaseLost, Taken, Worker
 
 _WHERE = {
     "Alias": "aliases",
@@ -36,13 +38,17 @@ _WHERE = {
     "Head": "links",
     "Intent": "intents",
     "Issue": "issues",
-    "Lease": "leases",
-    "LeaseLost": "leases",
+    "Lease": "workers",
+    "LeaseLost": "workers",
     "Link": "links",
+    "Pause": "pauses",
     "PendingHint": "hints",
+    "Request": "requests",
     "Run": "runs",
     "State": "store",
+    "Taken": "workers",
     "Tx": "tx",
+    "Worker": "workers",
 }
 
 __all__ = [
@@ -59,10 +65,14 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Link",
+    "Pause",
     "PendingHint",
+    "Request",
     "Run",
     "State",
+    "Taken",
     "Tx",
+    "Worker",
 ]
 
 

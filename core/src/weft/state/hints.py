@@ -1,21 +1,29 @@
-"""Hints: keys that events say have changed, queued per flow and merged until somebody reads them."""
+"""Hints: keys that events say have changed, queued per flow and merged until somebody reads them.
+
+In the lane ``live`` they come from events and people, in ``bulk`` from a pass that hands its records over.
+Whoever works on hints takes them first, so that several workers have different ones.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, or_, select, update
 
 from weft.records import Hint
 from weft.state import sql
 from weft.state.tables import hints as table
 
+Lane = Literal["live", "bulk"]
+
 
 @dataclass(slots=True)
 class PendingHint:
-    """A queued hint. ``key`` empty: sweep the object. ``count`` is how many events it stands for."""
+    """A queued hint. ``key`` empty: sweep the object. ``count`` is how many events it stands for.
+    ``not_before``: it could not be worked on, and is looked at again from then on."""
 
     flow: str
     connection: str
@@ -25,6 +33,8 @@ class PendingHint:
     at: datetime
     last_at: datetime
     count: int
+    lane: Lane = "live"
+    not_before: datetime | None = None
 
 
 _NAMES = tuple(f.name for f in fields(PendingHint))
@@ -38,23 +48,59 @@ class Hints:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def put_many(self, flow: str, connection: str, hints: Sequence[Hint], at: datetime) -> None:
-        """Queue hints for a flow; one that is queued already is only counted."""
+    def put_many(
+        self,
+        flow: str,
+        connection: str,
+        hints: Sequence[Hint],
+        at: datetime,
+        *,
+        lane: Lane = "live",
+        not_before: datetime | None = None,
+    ) -> None:
+        """Queue hints for a flow; one that is queued already is only counted. Live overtakes bulk."""
         if not hints:
             return
         statement = sql.upsert(self._db, table)
-        statement = statement.on_conflict_do_update(
-            index_elements=_KEY, set_={"last_at": statement.excluded.last_at, "count": table.c.count + 1}
-        )
+        new = statement.excluded
+        changed = {
+            "last_at": new.last_at,
+            "count": table.c.count + 1,
+            "lane": case((new.lane == "live", "live"), else_=table.c.lane),
+            "not_before": new.not_before,
+        }
         rows = [
             {"flow": flow, "connection": connection, "object": h.object, "company": h.company,
-             "key": h.key or "", "at": at, "last_at": at, "count": 1}
+             "key": h.key or "", "at": at, "last_at": at, "count": 1, "lane": lane, "not_before": not_before}
             for h in hints
         ]  # fmt: skip
-        self._db.execute(statement, rows)
+        self._db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=changed), rows)
+
+    def take(
+        self, flow: str, by: str, now: datetime, *, lane: Lane | None = None, limit: int = 500
+    ) -> list[PendingHint]:
+        """The oldest hints that nobody has (of one lane); they are the worker's until :meth:`done`."""
+        query = select(*_COLUMNS).where(table.c.flow == flow, *_ready(now))
+        if lane is not None:
+            query = query.where(table.c.lane == lane)
+        query = query.order_by(table.c.at, *(table.c[n] for n in _KEY)).limit(limit)
+        found = [PendingHint(*row) for row in self._db.execute(query.with_for_update(skip_locked=True))]
+        if found:
+            self._set_taken(found, by)
+        return found
+
+    def give_back(self, hints: Sequence[PendingHint]) -> None:
+        """Let others have hints that were taken and not dealt with."""
+        if hints:
+            self._set_taken(hints, None)
+
+    def _set_taken(self, hints: Sequence[PendingHint], by: str | None) -> None:
+        statement = update(table).where(*(table.c[n] == bindparam("_" + n) for n in _KEY))
+        rows = [{"_" + n: getattr(h, n) for n in _KEY} for h in hints]
+        self._db.execute(statement.values(taken_by=by), rows)
 
     def peek(self, flow: str, limit: int = 500, *, until: datetime | None = None) -> list[PendingHint]:
-        """The oldest hints (up to a time). They stay queued until :meth:`done`."""
+        """The oldest hints (up to a time), whoever has them, for looking at."""
         query = select(*_COLUMNS).where(table.c.flow == flow)
         if until is not None:
             query = query.where(table.c.at <= until)
@@ -62,14 +108,31 @@ class Hints:
         return [PendingHint(*row) for row in self._db.execute(query)]
 
     def done(self, hints: Sequence[PendingHint]) -> None:
-        """Drop hints that were dealt with, except where a further event has come in meanwhile."""
+        """Drop hints that were dealt with. Where a further event has come in meanwhile, the hint stays, and
+        is anybody's again."""
         if not hints:
             return
         names = (*_KEY, "count")
         statement = delete(table).where(*(table.c[n] == bindparam("_" + n) for n in names))
         self._db.execute(statement, [{"_" + n: getattr(h, n) for n in names} for h in hints])
+        self._set_taken(hints, None)
+
+    def ready(self, now: datetime) -> dict[tuple[str, Lane], int]:
+        """Keys that could be worked on now, by flow and lane."""
+        query = select(table.c.flow, table.c.lane, func.count()).where(*_ready(now))
+        return {(flow, lane): n for flow, lane, n in self._db.execute(query.group_by(table.c.flow, table.c.lane))}
+
+    def next_ready(self, now: datetime) -> datetime | None:
+        """When the next of those that wait may be worked on, if any waits."""
+        query = select(func.min(table.c.not_before)).where(table.c.taken_by.is_(None), table.c.not_before > now)
+        found: datetime | None = self._db.execute(query).scalar_one()
+        return found
 
     def counts(self) -> dict[str, int]:
         """Queued keys by flow."""
         rows = self._db.execute(select(table.c.flow, func.count()).group_by(table.c.flow))
         return {row[0]: row[1] for row in rows}
+
+
+def _ready(now: datetime) -> list[ColumnElement[bool]]:
+    return [table.c.taken_by.is_(None), or_(table.c.not_before.is_(None), table.c.not_before <= now)]

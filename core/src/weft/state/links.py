@@ -65,6 +65,7 @@ class Link:
     pinned: bool = False
     follow: bool = False
     epoch: int = 0
+    settled: int = 0
     id: int = 0
 
 

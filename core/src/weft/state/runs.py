@@ -14,8 +14,8 @@ from weft.state.tables import runs as table
 
 @dataclass(slots=True)
 class Run:
-    """``state``: ``running`` until finished, then ``done``, ``issues``, ``failed`` or ``stopped``.
-    ``journal_rows`` and ``journal_tip`` are kept by the journal."""
+    """``state``: ``running`` until finished, then ``done``, ``issues``, ``failed``, ``down``, ``stopped``, or
+    ``lost`` when its ``worker`` died. ``journal_rows`` and ``journal_tip`` are kept by the journal."""
 
     id: str
     flow: str
@@ -27,6 +27,7 @@ class Run:
     plan: Any = None
     journal_rows: int = 0
     journal_tip: str = ""
+    worker: str | None = None
 
 
 _NAMES = tuple(f.name for f in fields(Run))

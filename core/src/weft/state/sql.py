@@ -36,6 +36,14 @@ def among_ids(connection: Connection, column: ColumnElement[Any], ids: Sequence[
     return column == any_(bindparam(None, list(ids), type_=postgresql.ARRAY(column.type)))
 
 
+def listed(connection: Connection, values: Sequence[str]) -> ColumnElement[str]:
+    """The values as rows of a SELECT, in their order."""
+    if is_sqlite(connection):
+        table = func.json_each(bindparam(None, orjson.dumps(list(values)).decode(), type_=Text)).table_valued("value")
+        return table.c.value
+    return func.unnest(bindparam(None, list(values), type_=postgresql.ARRAY(Text)))
+
+
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     batch: list[T] = []
     for item in items:

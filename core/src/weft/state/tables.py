@@ -50,6 +50,9 @@ meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("v
 link_ids: Sequence = Sequence("link_ids", metadata=metadata)
 """PostgreSQL only. On SQLite the highest id ever given is kept in ``meta``."""
 
+settlements: Sequence = Sequence("settlements", metadata=metadata)
+"""Numbers of ``links.settled``: rises with every settlement, whoever makes it. PostgreSQL only, as above."""
+
 # The key stands early in both unique constraints, so that references without a company use them too.
 links = Table(
     "links",
@@ -80,6 +83,7 @@ links = Table(
     _time("created_at"),
     _time("updated_at"),
     Column("epoch", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint(
         "entity",
         "left_connection",
@@ -185,6 +189,7 @@ runs = Table(
     Column("plan", Json),
     Column("journal_rows", Integer, nullable=False, server_default="0"),
     Column("journal_tip", Text, nullable=False, server_default=""),
+    Column("worker", Text),
     Index("ix_runs_flow", "flow", "started_at"),
     Index("ix_runs_started", "started_at", "id"),
 )
@@ -282,6 +287,9 @@ hints = Table(
     _time("at"),
     _time("last_at"),
     Column("count", Integer, nullable=False),
+    Column("lane", Text, nullable=False, server_default="live"),
+    Column("taken_by", Text),
+    _time("not_before", nullable=True),
     Index("ix_hints_at", "flow", "at"),
 )
 
@@ -325,11 +333,73 @@ flips = Table(
     _time("at"),
 )
 
-leases = Table(
-    "leases",
+pauses = Table(
+    "pauses",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("flow", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _time("at"),
+    _time("until", nullable=True),
+    Column("resumed_by", Text),
+    _time("resumed_at", nullable=True),
+    Index("uq_pauses_current", "flow", unique=True, sqlite_where=text("resumed_at IS NULL"),
+          postgresql_where=text("resumed_at IS NULL")),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("flow", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    _time("at"),
+    Column("count", Integer, nullable=False),
+    CheckConstraint("what IN ('sync', 'sweep', 'subscribe')", name="what"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
-    _time("expires"),
+    _time("started_at"),
+    _time("heartbeat_at"),
+    _time("expires_at"),
+    Column("stopping", Boolean, nullable=False),
+    _time("ended_at", nullable=True),
+    Column("taken_by", Text),
+    Column("info", Json),
+    Index("ix_workers_started", "started_at"),
+)
+
+# One column for the whole place: a page claims hundreds of them at a time.
+claims = Table(
+    "claims",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    _time("at"),
+    Index("ix_claims_worker", "worker"),
+)
+
+schedules = Table("schedules", metadata, Column("flow", Text, primary_key=True), _time("at"))
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("object", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    _time("expires", nullable=True),
+    Column("version", Text),
+    Column("address", Text, nullable=False),
+    _time("at"),
 )

@@ -7,16 +7,21 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from weft.state.aliases import Aliases
+from weft.state.claims import Claims
 from weft.state.cursors import Cursors
 from weft.state.guards import Guards
 from weft.state.hints import Hints
 from weft.state.intents import Intents
 from weft.state.issues import Issues
 from weft.state.journal import Journal
-from weft.state.leases import Leases
 from weft.state.links import Links
+from weft.state.pauses import Pauses
 from weft.state.quarantine import Quarantine
+from weft.state.requests import Requests
 from weft.state.runs import Runs
+from weft.state.schedules import Schedules
+from weft.state.subscriptions import Subscriptions
+from weft.state.workers import Workers
 
 
 class Tx:
@@ -28,6 +33,7 @@ class Tx:
 
     __slots__ = (
         "aliases",
+        "claims",
         "connection",
         "cursors",
         "guards",
@@ -35,10 +41,14 @@ class Tx:
         "intents",
         "issues",
         "journal",
-        "leases",
         "links",
+        "pauses",
         "quarantine",
+        "requests",
         "runs",
+        "schedules",
+        "subscriptions",
+        "workers",
     )
 
     def __init__(self, connection: Connection, take_link_ids: Callable[[Connection, int], Sequence[int]]) -> None:
@@ -53,4 +63,9 @@ class Tx:
         self.hints = Hints(connection)
         self.guards = Guards(connection)
         self.quarantine = Quarantine(connection)
-        self.leases = Leases(connection)
+        self.pauses = Pauses(connection)
+        self.requests = Requests(connection)
+        self.workers = Workers(connection)
+        self.claims = Claims(connection)
+        self.schedules = Schedules(connection)
+        self.subscriptions = Subscriptions(connection)

@@ -28,7 +28,7 @@ from weft.records import (
     Side,
 )
 from weft.state.intents import Intent
-from weft.state.leases import LeaseLost
+from weft.state.workers import LeaseLost
 from weft.sync import recall
 from weft.sync.notes import Notes
 from weft.sync.reference_rows import create_rows

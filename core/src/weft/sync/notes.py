@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from weft.records import Item
-from weft.state.leases import LeaseLost
+from weft.state.workers import LeaseLost
 
 if TYPE_CHECKING:
     from weft.state.tx import Tx

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft.records import Item
-from weft.state.leases import LeaseLost
+from weft.state.workers import LeaseLost
 
 
 class Killed(BaseException):

@@ -1,0 +1,169 @@
+"""Workers: the processes that act on this state, their leases, and what becomes of one that died.
+
+A worker has a row for each time it boots. It holds its lease by heartbeats; the epoch is checked in
+every transaction of the worker. Whoever finds a lease overdue may take the worker over: the epoch
+rises, so that nothing the old one does late is accepted any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from weft.errors import StateError
+from weft.state import sql
+from weft.state.tables import claims, hints, intents, runs
+from weft.state.tables import workers as table
+
+LOST = "lost"
+"""State of a run whose worker died."""
+
+
+class LeaseLost(StateError):
+    """Another worker has taken over; stop, and send nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a worker holds while it lives."""
+
+    worker: str
+    epoch: int
+
+
+@dataclass(slots=True)
+class Worker:
+    """``id`` is new with every boot. ``ended_at`` is set when it left or was taken over (then ``taken_by``
+    names by whom). ``info`` is what it tells of itself: what it is doing, and how its connections are."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    epoch: int
+    started_at: datetime
+    heartbeat_at: datetime
+    expires_at: datetime
+    stopping: bool = False
+    ended_at: datetime | None = None
+    taken_by: str | None = None
+    info: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a worker that died left behind: runs cut off, writes in doubt, claims and hints set free."""
+
+    worker: str
+    runs: int
+    in_doubt: int
+    claims: int
+    hints: int
+
+
+_NAMES = tuple(f.name for f in fields(Worker))
+_COLUMNS = [table.c[name] for name in _NAMES]
+_THERE = table.c.ended_at.is_(None)
+
+
+class Workers:
+    """Reached as ``tx.workers``. Times are the database server's own where there is one, so that clocks of
+    machines need not agree."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def clock(self) -> datetime:
+        """The time by which leases are judged."""
+        if sql.is_sqlite(self._db):
+            return datetime.now(UTC)
+        now: datetime = self._db.execute(select(func.clock_timestamp())).scalar_one()
+        return now.astimezone(UTC)
+
+    def join(self, id: str, host: str, pid: int, version: str, ttl: timedelta, info: Any = None) -> Lease:
+        """Enter a worker that has just booted."""
+        now = self.clock()
+        worker = Worker(id, host, pid, version, 1, now, now, now + ttl, info=info)
+        self._db.execute(insert(table), {n: getattr(worker, n) for n in _NAMES})
+        return Lease(id, 1)
+
+    def beat(self, lease: Lease, ttl: timedelta, info: Any = None, *, stopping: bool = False) -> None:
+        """Renew a lease. One that is overdue but that nobody took is renewed as well.
+
+        :raises LeaseLost: the worker was taken over.
+        """
+        now = self.clock()
+        mine = (table.c.id == lease.worker, table.c.epoch == lease.epoch, _THERE)
+        values = {"heartbeat_at": now, "expires_at": now + ttl, "stopping": stopping, "info": info}
+        if self._db.execute(update(table).where(*mine).values(values)).rowcount != 1:
+            raise self._lost(lease)
+
+    def require(self, lease: Lease) -> None:
+        """Raise :class:`LeaseLost` unless the lease still stands. Nobody takes the worker over until the
+        transaction ends; its heartbeats are not held up."""
+        query = select(table.c.epoch).where(table.c.id == lease.worker, _THERE)
+        epoch = self._db.execute(query.with_for_update(read=True, key_share=True)).scalar_one_or_none()
+        if epoch != lease.epoch:
+            raise self._lost(lease)
+
+    def _lost(self, lease: Lease) -> LeaseLost:
+        row = self.get(lease.worker)
+        who = "it has ended" if row is None or row.taken_by is None else f"{row.taken_by} took it over"
+        return LeaseLost(f"the lease of worker {lease.worker} (epoch {lease.epoch}) is lost: {who}")
+
+    def leave(self, lease: Lease) -> None:
+        """The worker ends; what it may have left open is for others, as after a death. May be repeated."""
+        self._free(lease.worker, None)
+
+    def take_over(self, id: str, by: str) -> Taken | None:
+        """Take over a worker whose lease is overdue. None: it is alive, has ended, or somebody was quicker."""
+        query = select(table.c.expires_at).where(table.c.id == id, _THERE)
+        expires = self._db.execute(query.with_for_update()).scalar_one_or_none()
+        if expires is None or expires > self.clock():
+            return None
+        return self._free(id, by)
+
+    def _free(self, id: str, by: str | None) -> Taken:
+        now = self.clock()
+        risen = table.c.epoch + (0 if by is None else 1)
+        self._db.execute(
+            update(table).where(table.c.id == id, _THERE).values(epoch=risen, ended_at=now, taken_by=by, stopping=True)
+        )
+        cut = select(runs.c.id).where(runs.c.worker == id, runs.c.state == "running")
+        doubted = self._db.execute(
+            update(intents)
+            .where(intents.c.state == "open", intents.c.sent_at.is_not(None), intents.c.run.in_(cut))
+            .values(state="in_doubt")
+        ).rowcount
+        ended_runs = self._db.execute(
+            update(runs).where(runs.c.worker == id, runs.c.state == "running").values(state=LOST, finished_at=now)
+        ).rowcount
+        freed = self._db.execute(delete(claims).where(claims.c.worker == id)).rowcount
+        back = self._db.execute(update(hints).where(hints.c.taken_by == id).values(taken_by=None)).rowcount
+        return Taken(id, ended_runs, doubted, freed, back)
+
+    def overdue(self) -> list[str]:
+        """Workers whose lease has run out and that nobody took over yet."""
+        query = select(table.c.id).where(_THERE, table.c.expires_at <= self.clock())
+        return list(self._db.execute(query.order_by(table.c.id)).scalars())
+
+    def alive(self) -> list[Worker]:
+        """Workers that hold their lease, in order of boot."""
+        query = select(*_COLUMNS).where(_THERE, table.c.expires_at > self.clock())
+        return [Worker(*row) for row in self._db.execute(query.order_by(table.c.started_at, table.c.id))]
+
+    def get(self, id: str) -> Worker | None:
+        row = self._db.execute(select(*_COLUMNS).where(table.c.id == id)).one_or_none()
+        return None if row is None else Worker(*row)
+
+    def all(self, limit: int = 100) -> list[Worker]:
+        """Workers that are or were, newest first."""
+        query = select(*_COLUMNS).order_by(table.c.started_at.desc(), table.c.id).limit(limit)
+        return [Worker(*row) for row in self._db.execute(query)]
+
+    def prune(self, before: datetime) -> int:
+        """Forget workers that ended before a time. Returns how many."""
+        return self._db.execute(delete(table).where(table.c.ended_at < before)).rowcount

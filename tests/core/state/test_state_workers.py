@@ -1,0 +1,129 @@
+"""Workers, their leases and what they leave behind; pauses, requests, schedules, subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from weft.records import Hint, Subscription
+from weft.state import Intent, LeaseLost, Run, State, Taken
+from weft.state.tables import workers
+
+Later = Callable[[float], datetime]
+MINUTE = timedelta(minutes=1)
+
+
+def join(state: State, name: str) -> object:
+    with state.begin() as tx:
+        return tx.workers.join(name, "host", 1, "1.0", MINUTE, {"doing": None})
+
+
+def expire(state: State, name: str) -> None:
+    """As if its last heartbeat had been long ago."""
+    with state.begin() as tx:
+        past = tx.workers.clock() - timedelta(hours=1)
+        tx.connection.execute(update(workers).where(workers.c.id == name).values(expires_at=past))
+
+
+def test_a_lease_is_renewed_until_somebody_takes_the_worker_over(state: State) -> None:
+    mine = join(state, "w1")
+    with state.begin() as tx:
+        assert tx.workers.take_over("w1", "w2") is None  # alive
+        tx.workers.beat(mine, MINUTE, {"doing": "customers"})
+        assert [(w.id, w.info) for w in tx.workers.alive()] == [("w1", {"doing": "customers"})]
+    expire(state, "w1")
+    with state.begin() as tx:
+        assert (tx.workers.alive(), tx.workers.overdue()) == ([], ["w1"])
+        tx.workers.require(mine)  # overdue, but nobody has taken it
+        tx.workers.beat(mine, MINUTE)
+        assert tx.workers.overdue() == []
+    expire(state, "w1")
+    with state.begin() as tx:
+        assert tx.workers.take_over("w1", "w2") == Taken("w1", 0, 0, 0, 0)
+        assert tx.workers.take_over("w1", "w3") is None
+        for late in (lambda: tx.workers.require(mine), lambda: tx.workers.beat(mine, MINUTE)):
+            with pytest.raises(LeaseLost, match=r"worker w1 \(epoch 1\) is lost: w2 took it over"):
+                late()
+        assert (tx.workers.get("w1").epoch, tx.workers.get("w1").taken_by) == (2, "w2")
+
+
+def test_what_a_dead_worker_leaves_is_for_others(
+    state: State, now: datetime, make_intent: Callable[..., Intent]
+) -> None:
+    mine, other = join(state, "w1"), join(state, "w2")
+    with state.begin() as tx:
+        tx.runs.start(Run("r1", "f", "changes", now, worker="w1"))
+        tx.runs.start(Run("r2", "f", "changes", now, worker="w2"))
+        tx.intents.open_many(
+            [
+                make_intent("sent", run="r1", sent_at=now),
+                make_intent("unsent", run="r1"),
+                make_intent("theirs", run="r2", sent_at=now),
+            ]
+        )
+        assert tx.claims.take(mine, ["a", "b"], now) == {"a", "b"}
+        assert tx.claims.take(other, ["b", "c"], now) == {"c"}
+        tx.hints.put_many("f", "crm", [Hint("Account", "A1")], now)
+        assert tx.hints.take("f", "w1", now)
+    expire(state, "w1")
+    with state.begin() as tx:
+        assert tx.workers.take_over("w1", "w2") == Taken("w1", runs=1, in_doubt=1, claims=2, hints=1)
+        assert {i.id: i.state for i in tx.intents.unsettled("customers")} == {
+            "sent": "in_doubt", "unsent": "open", "theirs": "open"}  # fmt: skip
+        assert (tx.runs.get("r1").state, tx.runs.get("r2").state) == ("lost", "running")
+        assert tx.claims.take(other, ["b"], now) == {"b"}
+        tx.claims.release(mine, ["b"])  # not its own any more
+        assert tx.claims.count() == {"w2": 2}
+        tx.claims.release(other, ["b", "c"])
+        assert tx.claims.count() == {}
+        assert [h.key for h in tx.hints.take("f", "w2", now)] == ["A1"]
+        tx.workers.leave(other)
+        tx.workers.leave(other)
+        assert tx.runs.get("r2").state == "lost"
+        assert [(w.id, w.taken_by) for w in tx.workers.all()] == [("w2", None), ("w1", "w2")]
+        assert tx.workers.prune(tx.workers.clock()) == 2
+
+
+def test_pauses_hold_until_taken_back_or_over(state: State, later: Later) -> None:
+    with state.begin() as tx:
+        tx.pauses.pause("customers", "kim", "month end", later(0), later(60))
+        tx.pauses.pause("*", "lee", "upgrade", later(1))
+        assert [(p.flow, p.by) for p in tx.pauses.active(later(2))] == [("customers", "kim"), ("*", "lee")]
+        assert tx.pauses.of("customers", later(2)).reason == "month end"
+        assert tx.pauses.of("orders", later(2)).reason == "upgrade"
+        assert [p.flow for p in tx.pauses.active(later(60))] == ["*"]
+        tx.pauses.pause("*", "lee", "still", later(61))
+        assert tx.pauses.resume("*", "kim", later(70))
+        assert not tx.pauses.resume("*", "kim", later(71))
+        assert tx.pauses.of("customers", later(70)) is None
+        assert [p.resumed_by for p in tx.pauses.all() if p.flow == "*"] == ["kim", "lee"]
+
+
+def test_requests_merge_and_those_asked_again_stay(state: State, later: Later) -> None:
+    with state.begin() as tx:
+        tx.requests.put("customers", by="kim", at=later(0))
+        tx.requests.put("customers", "sweep", by="kim", at=later(1))
+        waiting = tx.requests.waiting()
+        assert [(r.flow, r.what) for r in waiting] == [("customers", "sync"), ("customers", "sweep")]
+        tx.requests.put("customers", by="lee", at=later(2))
+        tx.requests.taken(waiting)
+        assert [(r.what, r.count, r.by) for r in tx.requests.waiting()] == [("sync", 2, "kim")]
+
+
+def test_schedules_and_subscriptions_are_remembered(state: State, later: Later) -> None:
+    with state.begin() as tx:
+        assert tx.schedules.get("f") is None
+        tx.schedules.put("f", later(0))
+        tx.schedules.put("f", later(9))
+        assert tx.schedules.all() == {"f": later(9)}
+        tx.schedules.forget("f")
+        assert tx.schedules.all() == {}
+        old, new = Subscription("1", "customers", expires=later(9)), Subscription("2", "items", "c", None, "v")
+        tx.subscriptions.put("erp", "mark", [old], later(0))
+        assert tx.subscriptions.next_expiry() == {"erp": later(9)}
+        tx.subscriptions.put("erp", "other", [new], later(1))
+        assert (tx.subscriptions.of("erp"), tx.subscriptions.address("erp")) == ([new], "other")
+        assert (tx.subscriptions.next_expiry(), tx.subscriptions.address("crm")) == ({}, None)
