@@ -43,6 +43,7 @@ LAYERS = (
     ("config",),
     ("sync",),
     ("runtime",),
+    ("desk",),
     ("alerts",),
     ("jobs",),
     ("server",),

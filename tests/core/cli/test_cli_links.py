@@ -120,6 +120,18 @@ def test_links_made_after_the_first_load_are_looked_at_by_the_next_sync(pairs: A
     assert pairs.json("status", code=1)["flows"][0]["last_run"]["mode"] != "links"
 
 
+def test_merged_records_live_on_in_the_link_that_is_kept(pairs: Any) -> None:
+    for n in (1, 2):
+        pairs.run("links", "add", "customers", f"Accounts-000{n}", f"Customers-000{n}")
+    assert "cannot be merged with itself" in pairs.run("links", "merge", "1", "1", code=2).output
+    assert "there is no link 9" in pairs.run("links", "merge", "1", "9", code=2).output
+    assert "link 2 is merged into 1; 2 former keys lead there" in pairs.run("links", "merge", "1", "2").output
+    shown = pairs.json("links", "show", "1")
+    assert {alias["key"] for alias in shown["aliases"]} == {"Accounts-0002", "Customers-0002"}
+    assert "there is no link 2" in pairs.run("links", "show", "2", code=2).output
+    assert pairs.json("journal")[0]["outcome"] == "merged"
+
+
 def test_show_tells_what_was_agreed(shop: Any) -> None:
     shop.crm.put("Accounts", Name="Contoso")
     shop.run("sync")

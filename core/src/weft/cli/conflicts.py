@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from weft.cli import console, issues
 from weft.cli.context import App
-from weft.errors import ConfigError
+from weft.desk import conflicts as desk
 
 
 @click.group("conflicts", invoke_without_command=True)
@@ -79,26 +79,17 @@ def resolve(app: App, id: int, fields: tuple[str, ...], everything: str | None) 
     """Choose the side whose value wins, for all fields or for single ones; the next sync writes it."""
     if bool(fields) == bool(everything):
         raise click.UsageError("give --all left|right, or --field NAME=left|right")
-    with app.acting() as state, state.begin() as tx:
-        issue = issues.is_open(issues.get(tx, id))
-        if issue.kind != "conflict":
-            raise ConfigError(f"issue {id} is {issue.kind}, not a conflict; {issues.advice(issue)}")
-        open_fields = list(issue.payload or {})
-        chosen = dict.fromkeys(open_fields, everything) if everything else _chosen(fields, open_fields)
-        tx.issues.edit(id, {**(issue.edited or {}), **chosen}, app.now())
-    told = ", ".join(f"{name} from the {side}" for name, side in chosen.items())
+    side = cast("desk.Which | None", everything)
+    done = app.act(desk.resolve, desk.Resolve(id=id, all=side, fields=_chosen(fields) or None))
+    told = ", ".join(f"{name} from the {side}" for name, side in done.chosen.items())
     click.echo(f"conflict {id}: {told}; written by the next weft sync")
 
 
-def _chosen(fields: tuple[str, ...], known: list[str]) -> dict[str, str]:
-    from weft.yamlpos import suggest
-
-    chosen: dict[str, str] = {}
+def _chosen(fields: tuple[str, ...]) -> dict[str, desk.Which]:
+    chosen: dict[str, desk.Which] = {}
     for text in fields:
         name, _, side = text.partition("=")
         if side not in ("left", "right"):
             raise click.BadParameter(f"write NAME=left or NAME=right, not {text!r}", param_hint="--field")
-        if name not in known:
-            raise ConfigError(f"{name!r} is not in conflict{suggest(name, known)}; in conflict: {', '.join(known)}")
-        chosen[name] = side
+        chosen[name] = cast("desk.Which", side)
     return chosen

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,13 +17,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weft.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from weft.config.loading import Config
+    from weft.desk.action import Action
     from weft.net.secrets import Redactor
     from weft.plugins import Plugins
     from weft.runtime import Runtime
     from weft.state.store import State
 
 T = TypeVar("T")
+W = TypeVar("W", bound="BaseModel")
+D = TypeVar("D", bound="BaseModel")
 
 
 @dataclass
@@ -159,6 +164,29 @@ class App:
 
         with State.open(self.state_url, create=create, exclusive=True) as state:
             yield state
+
+    def act(self, action: Action[W, D], wanted: W, *, create: bool = False) -> D:
+        """Do what the person at the terminal has decided.
+
+        :raises StateError: on SQLite, naming the process that has the state.
+        """
+        return self.run(self._act(action, wanted, create))
+
+    async def _act(self, action: Action[W, D], wanted: W, create: bool) -> D:
+        from weft.desk.desk import Desk
+        from weft.runtime import SystemClock
+
+        with self.acting(create=create) as state:
+            async with AsyncExitStack() as stack:
+                made: list[Runtime] = []
+
+                def runtime() -> Runtime:
+                    if not made:
+                        made.append(self.make_runtime(state))
+                        stack.push_async_exit(made[0])
+                    return made[0]
+
+                return await action.run(Desk(self.config, state, user(), self.clock or SystemClock(), runtime), wanted)
 
     # -- running -----------------------------------------------------------------------------------
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from weft.cli import console
-from weft.cli.context import App, user
-from weft.errors import ConfigError
+from weft.cli.context import App
+from weft.desk import issues as desk
 
 if TYPE_CHECKING:
     from weft.state.issues import Issue, IssueState
-    from weft.state.tx import Tx
-
-KINDS = ("failed", "waiting", "conflict", "approval", "ambiguous", "review", "delete", "invisible", "config")
-DECISIONS = ("delete", "recreate", "unlink")
-PAGE = 500
 
 
 @click.group("issues", invoke_without_command=True)
@@ -101,7 +95,7 @@ def list_(
 def show(app: App, id: int, as_json: bool) -> None:
     """Everything about one issue: the reason in the system's own words, values, choices, what to do."""
     with app.reading() as opened, opened.begin(writes=False) as tx:
-        issue = get(tx, id)
+        issue = desk.get(tx, id)
     if as_json:
         console.print_json(issue)
         return
@@ -117,7 +111,7 @@ def show(app: App, id: int, as_json: bool) -> None:
     })  # fmt: skip
     _payload(issue)
     click.echo()
-    click.echo(advice(issue))
+    click.echo(desk.advice(issue))
 
 
 def _payload(issue: Issue) -> None:
@@ -146,32 +140,6 @@ def _sides(values: Any) -> list[str]:
     ]
 
 
-def advice(issue: Issue) -> str:
-    """What a person can do about an issue."""
-    if issue.state != "open":
-        return "nothing is left to do"
-    by_kind = {
-        "conflict": f"weft conflicts resolve {issue.id} --all left|right, or --field NAME=left|right",
-        "delete": f"weft issues decide {issue.id} {'|'.join(DECISIONS)}",
-        "approval": f"weft issues approve {issue.id}, or weft issues refuse {issue.id}",
-        "ambiguous": f"merge the duplicates, or: weft links add {issue.flow} LEFT-KEY RIGHT-KEY",
-        "waiting": f"it goes on by itself once what it waits for is linked; weft issues retry {issue.id} tries at once",
-        "invisible": f"give weft's user the right to read the record, then: weft issues retry {issue.id}",
-    }
-    if issue.code == "rerouted":
-        return f"change the record back, or let it move by: weft links remove {issue.link_id}"
-    if _unsearchable(issue):
-        return (
-            f"look in the system. Is the record there: weft links add {issue.flow} LEFT-KEY RIGHT-KEY. "
-            f"Is it not: weft issues retry {issue.id}"
-        )
-    other = (
-        f"correct the record in its system, or: weft issues edit {issue.id} FIELD=VALUE, "
-        f"weft issues retry {issue.id}, weft issues skip {issue.id} --reason …"
-    )
-    return by_kind.get(issue.kind, other)
-
-
 @command.command("retry")
 @click.argument("ids", type=int, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All open issues.")
@@ -195,15 +163,8 @@ def retry(
     picked = everything or flow or kind or entity or text
     if bool(ids) == bool(picked):
         raise click.UsageError("give issue ids, or --all, --flow, --kind, --entity or --text")
-    _known(app, flow)
-    with app.acting() as opened, opened.begin() as tx:
-        now = app.now()
-        for id in ids:
-            if _unsearchable(is_open(get(tx, id))):
-                tx.issues.edit(id, {"retry": True}, now)
-        chosen = list(ids) or [issue.id for issue in every(tx, flow=flow, kind=kind, entity=entity, text=text)]
-        count = tx.issues.retry(chosen, now)
-    _told(count, "to be tried again by the next weft sync")
+    wanted = desk.Retry(ids=list(ids), all=everything, flow=flow, kind=list(kind), entity=entity, text=text)
+    _told(app.act(desk.retry, wanted).count, "to be tried again by the next weft sync")
 
 
 @command.command("edit")
@@ -215,37 +176,15 @@ def edit(app: App, id: int, values: tuple[str, ...]) -> None:
 
     FIELD is a field of the entity, VALUE is read as the field's type; FIELD= (nothing) empties it.
     """
-    from weft.model.catalogue import Catalogue
-
-    with app.acting() as opened, opened.begin() as tx:
-        issue = is_open(get(tx, id))
-        if issue.kind in ("conflict", "delete", "approval", "ambiguous"):
-            raise ConfigError(f"issue {id} is {issue.kind}; {advice(issue)}")
-        catalogue = Catalogue.of(app.plugins(app.config.kinds()), app.config)
-        given = parsed(values, catalogue.get(issue.entity))
-        tx.issues.edit(id, {**(issue.edited or {}), **given}, app.now())
-    shown = ", ".join(f"{name} = {console.show(value)}" for name, value in given.items())
-    click.echo(f"issue {id}: {shown}; to be tried by the next weft sync")
-
-
-def parsed(values: Sequence[str], entity: Any) -> dict[str, Any]:
-    """``field=value`` as canonical values.
-
-    :raises ConfigError: an unknown field, or a value that is not of the field's type.
-    """
-    from weft.cli.typed import typed
-    from weft.yamlpos import suggest
-
-    found: dict[str, Any] = {}
+    given: dict[str, str | None] = {}
     for text in values:
         name, equals, value = text.partition("=")
-        field = entity.field(name)
         if not equals:
             raise click.BadParameter(f"write FIELD=VALUE, not {text!r}", param_hint="FIELD=VALUE")
-        if field is None:
-            raise ConfigError(f"{entity.name} has no field {name!r}{suggest(name, list(entity.fields))}")
-        found[name] = typed(field, value)
-    return found
+        given[name] = value
+    done = app.act(desk.edit, desk.Edit(id=id, values=given))
+    shown = ", ".join(f"{name} = {console.show(value)}" for name, value in done.values.items())
+    click.echo(f"issue {id}: {shown}; to be tried by the next weft sync")
 
 
 @command.command("skip")
@@ -254,11 +193,7 @@ def parsed(values: Sequence[str], entity: Any) -> dict[str, Any]:
 @click.pass_obj
 def skip(app: App, ids: tuple[int, ...], reason: str) -> None:
     """Close issues without syncing the record; a later change of the record opens a new one."""
-    with app.acting() as opened, opened.begin() as tx:
-        for id in ids:
-            is_open(get(tx, id))
-        count = tx.issues.close_many(ids, at=app.now(), reason=f"{reason} (by {user()})", state="skipped")
-    _told(count, "skipped")
+    _told(app.act(desk.skip, desk.Skip(ids=list(ids), reason=reason)).count, "skipped")
 
 
 @command.command("approve")
@@ -266,7 +201,8 @@ def skip(app: App, ids: tuple[int, ...], reason: str) -> None:
 @click.pass_obj
 def approve(app: App, ids: tuple[int, ...]) -> None:
     """Allow, once, what an approval rule or a guard has stopped; the next sync does it."""
-    _answer(app, ids, "granted")
+    done = app.act(desk.approve, desk.Some(ids=list(ids)))
+    _told(done.count, "approved; the next weft sync goes on")
 
 
 @command.command("refuse")
@@ -275,81 +211,20 @@ def approve(app: App, ids: tuple[int, ...]) -> None:
 @click.pass_obj
 def refuse(app: App, ids: tuple[int, ...], reason: str) -> None:
     """Refuse what waits for an approval; it is closed and not written."""
-    _answer(app, ids, "refused", reason)
-
-
-def _answer(app: App, ids: Sequence[int], answer: Any, reason: str = "") -> None:
-    by, now = user(), app.now()
-    with app.acting() as opened, opened.begin() as tx:
-        for id in ids:
-            issue = is_open(get(tx, id))
-            subject = issue.payload.get("subject") if isinstance(issue.payload, dict) else None
-            if issue.kind != "approval" or not subject:
-                raise ConfigError(f"issue {id} is {issue.kind}, it waits for no approval; {advice(issue)}")
-            if not tx.guards.answer(issue.flow, str(subject), answer, by, now):
-                raise ConfigError(
-                    f"issue {id}: the question is no longer open; run weft sync {issue.flow} to ask again"
-                )
-            if answer == "refused":
-                tx.issues.close_many([id], at=now, reason=f"{reason} (by {by})", state="skipped")
-            elif issue.key and issue.side:
-                tx.issues.retry([id], now)
-            else:  # a guard stopped the whole flow: no record is to be looked at again, the flow goes on
-                tx.issues.close_many([id], at=now, reason=f"approved by {by}")
-    _told(len(ids), "approved; the next weft sync goes on" if answer == "granted" else "refused")
+    _told(app.act(desk.refuse, desk.Refuse(ids=list(ids), reason=reason)).count, "refused")
 
 
 @command.command("decide")
 @click.argument("id", type=int)
-@click.argument("choice", type=click.Choice(DECISIONS))
+@click.argument("choice", type=click.Choice(desk.CHOICES))
 @click.pass_obj
 def decide(app: App, id: int, choice: str) -> None:
     """Say what becomes of the counterpart of a record that was deleted.
 
     delete: delete it too; recreate: make the deleted one again; unlink: keep it and forget the link.
     """
-    with app.acting() as opened, opened.begin() as tx:
-        issue = is_open(get(tx, id))
-        if issue.kind != "delete":
-            raise ConfigError(f"issue {id} is {issue.kind}, not about a deleted record; {advice(issue)}")
-        tx.issues.edit(id, {"choice": choice}, app.now())
+    app.act(desk.decide, desk.Decide(id=id, choice=cast("desk.Choice", choice)))
     click.echo(f"issue {id}: {choice}; done by the next weft sync")
-
-
-def _unsearchable(issue: Issue) -> bool:
-    """A create in doubt that no key finds: a person who names the issue says that it did not happen."""
-    return issue.code == "in_doubt" and issue.choices == ["retry"]
-
-
-# -- shared ----------------------------------------------------------------------------------------
-
-
-def get(tx: Tx, id: int) -> Issue:
-    """An issue by id. :raises ConfigError: there is none."""
-    issue = tx.issues.get(id)
-    if issue is None:
-        raise ConfigError(f"there is no issue {id}; weft issues lists those that are open")
-    return issue
-
-
-def is_open(issue: Issue) -> Issue:
-    """The issue, if it still is open. :raises ConfigError: what closed it."""
-    if issue.state != "open":
-        raise ConfigError(f"issue {issue.id} is {issue.state} already: {issue.closed_reason or 'no reason was given'}")
-    return issue
-
-
-def every(
-    tx: Tx, *, flow: str | None = None, kind: Sequence[str] = (), entity: str | None = None, text: str | None = None
-) -> list[Issue]:
-    """All open issues that these filters pick."""
-    found: list[Issue] = []
-    while True:
-        after = found[-1].id if found else 0
-        page = tx.issues.page(after_id=after, limit=PAGE, flow=flow, kind=list(kind) or None, entity=entity, text=text)
-        found += page
-        if len(page) < PAGE:
-            return found
 
 
 def _known(app: App, flow: str | None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,14 +11,12 @@ import click
 
 from weft.cli import console
 from weft.cli.context import App
-from weft.errors import ConfigError
+from weft.desk import journal as desk
 
 if TYPE_CHECKING:
     from weft.state.journal import Entry
     from weft.state.tx import Tx
 
-COLUMNS = ("id", "at", "run_id", "seq", "flow", "entity", "link_id", "left_key", "right_key", "side", "op", "outcome",
-           "reason", "fields", "error", "request_id", "prev_hash", "hash")  # fmt: skip
 PAGE = 1000
 
 
@@ -106,53 +102,20 @@ def command(
         app.config.flow(flow)
     now = app.now()
     with app.reading() as state, state.begin(writes=False) as tx:
-        wanted = {
-            "run_id": run_id(tx, run) if run else None, "flow": flow, "entity": entity, "key": key, "link_id": link,
-            "outcome": list(outcome) or None, "since": _moment(since, now), "until": _moment(until, now),
-        }  # fmt: skip
+        wanted = desk.Filter(
+            run=run, flow=flow, entity=entity, key=key, link=link, outcome=list(outcome), since=_moment(since, now),
+            until=_moment(until, now),
+        )  # fmt: skip
         if csv_file is not None:
-            _told(csv_file, _write_csv(csv_file, _oldest_first(tx, wanted, limit or 0)))
+            _write(csv_file, desk.as_csv(desk.oldest_first(tx, wanted, limit or 0)), heading=1)
         elif jsonl_file is not None:
-            _told(jsonl_file, _write_lines(jsonl_file, _oldest_first(tx, wanted, limit or 0)))
+            _write(jsonl_file, desk.as_json_lines(desk.oldest_first(tx, wanted, limit or 0)))
         else:
-            _show(list(_newest_first(tx, wanted, 50 if limit is None else limit)), as_json)
-
-
-def run_id(tx: Tx, given: str) -> str:
-    """The id of the one run that begins so. :raises ConfigError: none, or several."""
-    if tx.runs.get(given) is not None:
-        return given
-    found = [run.id for run in tx.runs.page(limit=10_000) if run.id.startswith(given)]
-    if len(found) != 1:
-        raise ConfigError(f"there is no run {given!r}" if not found else f"{len(found)} runs begin with {given!r}")
-    return found[0]
+            _show(list(desk.newest_first(tx, wanted, 50 if limit is None else limit)), as_json)
 
 
 def _moment(value: datetime | timedelta | None, now: datetime) -> datetime | None:
     return now - value if isinstance(value, timedelta) else value
-
-
-def _newest_first(tx: Tx, wanted: dict[str, Any], limit: int) -> Iterator[Entry]:
-    before: int | None = None
-    left = limit
-    while True:
-        page = tx.journal.page(before_id=before, limit=min(PAGE, left) if limit else PAGE, **wanted)
-        yield from page
-        left -= len(page)
-        if len(page) < PAGE or (limit and left <= 0):
-            return
-        before = page[-1].id
-
-
-def _oldest_first(tx: Tx, wanted: dict[str, Any], limit: int) -> Iterator[Entry]:
-    after, left = 0, limit
-    while True:
-        page = tx.journal.page(after_id=after, limit=min(PAGE, left) if limit else PAGE, **wanted)
-        yield from page
-        left -= len(page)
-        if len(page) < PAGE or (limit and left <= 0):
-            return
-        after = page[-1].id
 
 
 def _show(entries: list[Entry], as_json: bool) -> None:
@@ -173,39 +136,12 @@ def _show(entries: list[Entry], as_json: bool) -> None:
     console.table(["at", "run", "flow", "record", "side", "op", "outcome", "what and why"], rows, wide="what and why")
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    return {name: console.plain(getattr(entry, name)) for name in COLUMNS}
-
-
-def _write_csv(path: Path, entries: Iterator[Entry]) -> int:
-    count = 0
+def _write(path: Path, lines: Iterator[str], *, heading: int = 0) -> None:
+    count = -heading
     with click.open_file(str(path), "w", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for entry in entries:
+        for line in lines:
             count += 1
-            row = _row(entry)
-            for name in ("fields", "error"):
-                row[name] = "" if row[name] is None else json.dumps(row[name], ensure_ascii=False, sort_keys=True)
-            writer.writerow({name: _harmless(value) for name, value in row.items()})
-    return count
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula is marked as text."""
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
-def _write_lines(path: Path, entries: Iterator[Entry]) -> int:
-    count = 0
-    with click.open_file(str(path), "w", encoding="utf-8") as file:
-        for entry in entries:
-            count += 1
-            file.write(json.dumps(_row(entry), ensure_ascii=False) + "\n")
-    return count
-
-
-def _told(path: Path, count: int) -> None:
+            file.write(line)
     if str(path) != "-":
         console.note(f"{path}: {count} entries")
 
@@ -221,7 +157,7 @@ def verify(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
     """
     app = ctx.find_object(App) or App()
     with app.reading() as state, state.begin(writes=False) as tx:
-        wanted = [run_id(tx, run) for run in runs] if runs else list(_all_runs(tx))
+        wanted = [desk.run_id(tx, run) for run in runs] if runs else list(_all_runs(tx))
         found = [tx.journal.verify_chain(run) for run in wanted]
     broken = [one for one in found if not one.ok]
     if as_json:

@@ -11,19 +11,17 @@ import click
 
 from weft.cli import console
 from weft.cli.context import App
+from weft.desk import links as desk
+from weft.desk.linking import WantedLink
 from weft.errors import ConfigError
 
 if TYPE_CHECKING:
-    from weft.cli.linking import Wanted
     from weft.state.links import Link
-    from weft.state.tx import Tx
 
-STATES = ("linked", "review", "left_gone", "right_gone", "broken")
 NEEDED = ("left_key", "right_key")
 OPTIONAL = ("left_company", "right_company", "left_variant", "right_variant", "right_connection")
 EXPORTED = ("id", "entity", "left_connection", "left_company", "left_object", "left_variant", "left_key",
             "right_connection", "right_company", "right_object", "right_variant", "right_key", "state")  # fmt: skip
-PAGE = 1000
 
 
 @click.group("links")
@@ -34,25 +32,32 @@ def command() -> None:
 @command.command("list")
 @click.argument("flow", required=False)
 @click.option("--key", help="Beginning of the key, on either side.")
-@click.option("--state", type=click.Choice(STATES), multiple=True, help="Only in this state; may be repeated.")
+@click.option("--state", type=click.Choice(desk.STATES), multiple=True, help="Only in this state; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 @click.pass_obj
 def list_(app: App, flow: str | None, key: str | None, state: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List links, of all flows or of FLOW."""
-    wanted = {**_of_flow(app, flow), "key": key, "state": list(state) or None}
+    wanted: dict[str, Any] = {"key": key, "state": list(state) or None}
     with app.reading() as opened, opened.begin(writes=False) as tx:
-        found = _limited(_pages(tx, wanted, app, flow), limit + 1)
+        found = _limited(desk.pages(tx, app.config, flow, **wanted), limit + 1)
     if as_json:
-        console.print_json([_data(link) for link in found[:limit]])
+        console.print_json([desk.data(link) for link in found[:limit]])
         return
     if not found:
         click.echo("no links")
         return
     rows = [
-        [link.id, link.entity, _end(link, "left"), _end(link, "right"), link.state, console.when(link.updated_at)]
+        [
+            link.id,
+            link.entity,
+            desk.end(link, "left"),
+            desk.end(link, "right"),
+            link.state,
+            console.when(link.updated_at),
+        ]
         for link in found[:limit]
-    ]
+    ]  # fmt: skip
     console.table(["id", "entity", "left", "right", "state", "changed"], rows, right=["id"], status="state")
     if len(found) > limit:
         console.note(f"only the first {limit} are shown; --limit shows more")
@@ -67,7 +72,7 @@ def show(app: App, id: int, as_json: bool) -> None:
     from weft.sync.work import Base
 
     with app.reading() as opened, opened.begin(writes=False) as tx:
-        link = _get(tx, id)
+        link = desk.get(tx, id)
         lines = tx.links.children([id]).get(id, [])
         aliases, issues = tx.aliases.of(id), tx.issues.page(link_id=id)
         flips = tx.quarantine.get_many([id]).get(id, {})
@@ -76,7 +81,7 @@ def show(app: App, id: int, as_json: bool) -> None:
     if as_json:
         console.print_json(
             {
-                **_data(link),
+                **desk.data(link),
                 "left_base": left,
                 "right_base": right,
                 "lines": lines,
@@ -88,7 +93,7 @@ def show(app: App, id: int, as_json: bool) -> None:
         )
         return
     console.pairs({
-        "link": link.id, "entity": link.entity, "left": _end(link, "left"), "right": _end(link, "right"),
+        "link": link.id, "entity": link.entity, "left": desk.end(link, "left"), "right": desk.end(link, "right"),
         "state": link.state, "pinned": link.pinned, "linked": console.when(link.created_at),
         "changed": console.when(link.updated_at), "left version": link.left_version,
         "right version": link.right_version, "lines": len(lines) or None,
@@ -120,12 +125,11 @@ def add(app: App, /, flow: str, left_key: str, right_key: str, no_check: bool, *
 
     What differs between them is then treated as on a first load (`first:` of the flow).
     """
-    from weft.cli.linking import Wanted
-
-    added, known, wrong = app.run(_link(app, flow, [Wanted(left_key, right_key, **more)], check=not no_check))
-    if wrong:
-        raise ConfigError(wrong[0][1])
-    click.echo("linked already" if known else f"link {added[0].id}: {left_key} <-> {right_key}")
+    wanted = desk.Add(flow=flow, pairs=[WantedLink(left_key, right_key, **more)], check=not no_check)
+    done = app.act(desk.add, wanted, create=True)
+    if done.wrong:
+        raise ConfigError(done.wrong[0].reason)
+    click.echo("linked already" if done.known else f"link {done.added[0].id}: {left_key} <-> {right_key}")
 
 
 @command.command("import")
@@ -142,60 +146,22 @@ def import_(ctx: click.Context, flow: str, file: Path, check: bool, dry_run: boo
     importing a file again changes nothing. Exit code 1 when a line is wrong.
     """
     app = ctx.find_object(App) or App()
-    wanted = list(read_csv(file))
-    added, known, wrong = app.run(_link(app, flow, wanted, check=check, dry_run=dry_run))
-    for line, why in wrong:
-        console.note(f"{file}:{line}: {why}")
+    pairs = list(read_csv(file))
+    done = desk.Added(added=[], known=0, wrong=[])
+    if pairs:
+        done = app.act(desk.add, desk.Add(flow=flow, pairs=pairs, check=check, dry_run=dry_run), create=True)
+    for one in done.wrong:
+        console.note(f"{file}:{one.line}: {one.reason}")
     verb = "would be imported" if dry_run else "imported"
-    click.echo(f"{len(added)} links {verb}, {known} were there already, {len(wrong)} lines are wrong")
-    ctx.exit(1 if wrong else 0)
+    click.echo(f"{len(done.added)} links {verb}, {done.known} were there already, {len(done.wrong)} lines are wrong")
+    ctx.exit(1 if done.wrong else 0)
 
 
-async def _link(
-    app: App, name: str, wanted: list[Wanted], *, check: bool, dry_run: bool = False
-) -> tuple[list[Link], int, list[tuple[int, str]]]:
-    """Links made, how many were there already, and (line, why) of those that cannot be made."""
-    from weft.cli import linking
-    from weft.sync.flow import build
-
-    added: list[Link] = []
-    same, wrong, now = 0, [], app.now()
-    app.config.flow(name)
-    with app.acting(create=True) as state:
-        async with app.runtime(state) as runtime:
-            flow = await build(runtime, name)
-            asked: list[tuple[int, Link]] = []
-            for one in wanted:
-                try:
-                    asked.append((one.line, await linking.resolve(runtime, flow, one, now)))
-                except ConfigError as error:
-                    wrong.append((one.line, str(error)))
-            with state.begin(writes=False) as tx:
-                known = linking.Known(tx, [link for _, link in asked])
-            for line, link in asked:
-                if known.same(link) is not None:
-                    same += 1
-                    continue
-                why = known.clash(link)
-                if check and not why:
-                    why = "; ".join(await linking.missing(runtime, flow, link))
-                if why:
-                    wrong.append((line, why))
-                    continue
-                known.add(link)
-                added.append(link)
-        if added and not dry_run:
-            with state.begin() as tx:
-                linking.store(tx, name, added, now)
-    return added, same, sorted(wrong)
-
-
-def read_csv(file: Path) -> Iterator[Wanted]:
+def read_csv(file: Path) -> Iterator[WantedLink]:
     """The lines of a CSV file; commas, semicolons or tabs.
 
     :raises ConfigError: the header lacks a column or has one nobody knows; the file is not UTF-8.
     """
-    from weft.cli.linking import Wanted
     from weft.yamlpos import suggest
 
     try:
@@ -218,7 +184,7 @@ def read_csv(file: Path) -> Iterator[Wanted]:
             )
     for row in rows:
         values = {name: (row.get(name) or "").strip() for name in (*NEEDED, *OPTIONAL)}
-        yield Wanted(**values, line=rows.line_num)
+        yield WantedLink(**values, line=rows.line_num)
 
 
 @command.command("remove")
@@ -227,20 +193,26 @@ def read_csv(file: Path) -> Iterator[Wanted]:
 @click.pass_obj
 def remove(app: App, ids: tuple[int, ...], yes: bool) -> None:
     """Forget links. The records stay; where the match rules find them again, they are linked again."""
-    from weft.cli import linking
+    with app.reading() as state, state.begin(writes=False) as tx:
+        links = [desk.get(tx, id) for id in ids]
+    for link in links:
+        click.echo(f"{link.id}  {desk.end(link, 'left')} <-> {desk.end(link, 'right')}")
+    if not yes:
+        click.confirm("Forget them? What is not matched again may be created a second time", abort=True)
+    click.echo(f"{app.act(desk.remove, desk.Remove(ids=list(ids))).count} links removed")
 
-    with app.acting() as state:
-        with state.begin(writes=False) as tx:
-            links = [_get(tx, id) for id in ids]
-        for link in links:
-            click.echo(f"{link.id}  {_end(link, 'left')} <-> {_end(link, 'right')}")
-        if not yes:
-            click.confirm("Forget them? What is not matched again may be created a second time", abort=True)
-        with state.begin() as tx:
-            for link in links:
-                linking.note(tx, _flow_of(app, link), [link], "unlinked", "removed", app.now())
-            count = tx.links.delete_many(ids)
-    click.echo(f"{count} links removed")
+
+@command.command("merge")
+@click.argument("keep", type=int)
+@click.argument("gone", type=int)
+@click.pass_obj
+def merge(app: App, keep: int, gone: int) -> None:
+    """Say that the records of link GONE were merged into those of link KEEP, in their own systems.
+
+    GONE is forgotten; the keys it had lead to KEEP from now on.
+    """
+    names = app.act(desk.merge, desk.Merge(keep=keep, gone=gone)).count
+    click.echo(f"link {gone} is merged into {keep}; {names} former keys lead there")
 
 
 @command.command("export")
@@ -260,57 +232,12 @@ def export(app: App, flow: str | None, output: Path) -> None:
     with app.reading() as state, state.begin(writes=False) as tx, to as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(EXPORTED)
-        for link in _pages(tx, _of_flow(app, flow), app, flow):
+        for link in desk.pages(tx, app.config, flow):
             writer.writerow([getattr(link, name) for name in EXPORTED])
             count += 1
     if str(output) != "-":
         console.note(f"{output}: {count} links")
 
 
-# -- shared ----------------------------------------------------------------------------------------
-
-
-def _of_flow(app: App, flow: str | None) -> dict[str, Any]:
-    if flow is None:
-        return {}
-    config = app.config.flow(flow)
-    return {"entity": config.entity, "left_connection": config.left}
-
-
-def _pages(tx: Tx, wanted: dict[str, Any], app: App, flow: str | None) -> Iterator[Link]:
-    rights = app.config.flow(flow).right if flow is not None else (None,)
-    for right in rights:
-        after = 0
-        while page := tx.links.page(after, PAGE, right_connection=right, **wanted):
-            yield from page
-            after = page[-1].id
-
-
 def _limited(links: Iterator[Link], limit: int) -> list[Link]:
     return [link for link, _ in zip(links, range(limit), strict=False)]
-
-
-def _get(tx: Tx, id: int) -> Link:
-    link = tx.links.get(id)
-    if link is None:
-        raise ConfigError(f"there is no link {id}; weft links list shows those there are")
-    return link
-
-
-def _flow_of(app: App, link: Link) -> str:
-    """The flow a link belongs to, as far as the configuration still has it."""
-    for name, config in app.config.flows.items():
-        same = (config.entity, config.left) == (link.entity, link.left_connection)
-        if same and link.right_connection in config.right:
-            return name
-    return ""
-
-
-def _end(link: Link, side: str) -> str:
-    place = "/".join(p for p in (getattr(link, f"{side}_connection"), getattr(link, f"{side}_company")) if p)
-    return f"{place} {getattr(link, f'{side}_object')}({getattr(link, f'{side}_key')})"
-
-
-def _data(link: Link) -> dict[str, Any]:
-    found: dict[str, Any] = console.plain(link)
-    return {name: value for name, value in found.items() if not name.endswith(("_base", "_print")) and name != "epoch"}

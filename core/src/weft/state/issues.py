@@ -234,6 +234,7 @@ class Issues:
         connection: str | None = None,
         link_id: int | None = None,
         run: str | None = None,
+        code: str | None = None,
         text: str | None = None,
     ) -> list[Issue]:
         """Issues in order of id, after ``after_id``. ``text`` is looked for in key, label and reason."""
@@ -244,6 +245,7 @@ class Issues:
             (table.c.connection, connection),
             (table.c.link_id, link_id),
             (table.c.run, run),
+            (table.c.code, code),
         ):
             if value is not None:
                 query = query.where(column == value)

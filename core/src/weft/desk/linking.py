@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from weft.cli.context import user
 from weft.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ BY_HAND = "links"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A link somebody asks for; empty texts are filled in from the flow. ``line`` is where it was read."""
+class WantedLink:
+    """Two records somebody says are one; empty texts are filled in from the flow. ``line`` is where it was read."""
 
     left_key: str
     right_key: str
@@ -35,7 +34,7 @@ class Wanted:
     line: int = 0
 
 
-async def resolve(runtime: Runtime, flow: Flow, wanted: Wanted, now: datetime) -> Link:
+async def resolve(runtime: Runtime, flow: Flow, wanted: WantedLink, now: datetime) -> Link:
     """The link with everything filled in, not stored.
 
     :raises ConfigError: an unknown variant, company or connection, or several to choose from.
@@ -173,7 +172,7 @@ def _undo(link: Link) -> str:
     return f"; weft links remove {link.id} would free it" if link.id else " in this file"
 
 
-def store(tx: Tx, flow: str, links: Sequence[Link], now: datetime) -> None:
+def store(tx: Tx, flow: str, links: Sequence[Link], by: str, now: datetime) -> None:
     """Insert links, wake what waits for them, and have the next run look at each pair."""
     from weft.records import Hint
 
@@ -186,7 +185,7 @@ def store(tx: Tx, flow: str, links: Sequence[Link], now: datetime) -> None:
             tx.hints.put_many(
                 flow, link.left_connection, [Hint(link.left_object, link.left_key, link.left_company)], now
             )
-    note(tx, flow, links, "linked", "linked", now)
+    note(tx, flow, links, "linked", f"linked by {by}", now)
 
 
 def note(tx: Tx, flow: str, links: Sequence[Link], outcome: str, reason: str, now: datetime) -> None:
@@ -196,10 +195,10 @@ def note(tx: Tx, flow: str, links: Sequence[Link], outcome: str, reason: str, no
 
     if not links:
         return
-    by, run = user(), Run(uuid.uuid4().hex, flow, BY_HAND, now)
+    run = Run(uuid.uuid4().hex, flow, BY_HAND, now)
     tx.runs.start(run)
     tx.journal.append_many(run.id, [
-        Entry(at=now, flow=flow, entity=link.entity, op="link", outcome=outcome, reason=f"{reason} by {by}",
+        Entry(at=now, flow=flow, entity=link.entity, op="link", outcome=outcome, reason=reason,
               link_id=link.id, left_key=link.left_key, right_key=link.right_key)
         for link in links
     ])  # fmt: skip

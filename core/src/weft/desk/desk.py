@@ -1,0 +1,30 @@
+"""Who sits at the desk, and what lies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weft.config.loading import Config
+    from weft.runtime import Runtime
+    from weft.state.store import State
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Given to every action. ``by`` names the person for the record; ``runtime`` is called only by what
+    needs connectors or their entities."""
+
+    config: Config
+    state: State
+    by: str
+    clock: Any
+    runtime: Callable[[], Runtime]
+
+    @property
+    def now(self) -> datetime:
+        now: datetime = self.clock.now()
+        return now

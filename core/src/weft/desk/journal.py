@@ -1,0 +1,104 @@
+"""The journal as it is searched and exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from weft.desk.action import Wanted
+from weft.desk.errors import NotThere
+from weft.desk.showing import plain
+from weft.state.journal import Entry
+from weft.state.tx import Tx
+
+COLUMNS = ("id", "at", "run_id", "seq", "flow", "entity", "link_id", "left_key", "right_key", "side", "op", "outcome",
+           "reason", "fields", "error", "request_id", "prev_hash", "hash")  # fmt: skip
+PAGE = 1000
+
+
+class Filter(Wanted):
+    """Which entries; what is left out does not restrict. ``run`` is an id or the beginning of one."""
+
+    run: str | None = None
+    flow: str | None = None
+    entity: str | None = None
+    key: str | None = Field(default=None, description="exact key on either side")
+    link: int | None = None
+    outcome: list[str] = Field(default_factory=list)
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def columns(self, tx: Tx) -> dict[str, Any]:
+        """As :meth:`weft.state.journal.Journal.page` takes them."""
+        return {
+            "run_id": run_id(tx, self.run) if self.run else None, "flow": self.flow, "entity": self.entity,
+            "key": self.key, "link_id": self.link, "outcome": self.outcome or None, "since": self.since,
+            "until": self.until,
+        }  # fmt: skip
+
+
+def run_id(tx: Tx, given: str) -> str:
+    """The id of the one run that begins so. :raises NotThere: none, or several."""
+    if tx.runs.get(given) is not None:
+        return given
+    found = [run.id for run in tx.runs.page(limit=10_000) if run.id.startswith(given)]
+    if len(found) != 1:
+        raise NotThere(f"there is no run {given!r}" if not found else f"{len(found)} runs begin with {given!r}")
+    return found[0]
+
+
+def newest_first(tx: Tx, wanted: Filter, limit: int = 0) -> Iterator[Entry]:
+    """Entries, the last one first; ``limit`` 0: all."""
+    return _walk(tx, wanted.columns(tx), "before_id", limit)
+
+
+def oldest_first(tx: Tx, wanted: Filter, limit: int = 0) -> Iterator[Entry]:
+    return _walk(tx, wanted.columns(tx), "after_id", limit)
+
+
+def _walk(tx: Tx, columns: dict[str, Any], direction: str, limit: int) -> Iterator[Entry]:
+    columns[direction] = None if direction == "before_id" else 0
+    left = limit
+    while True:
+        page = tx.journal.page(limit=min(PAGE, left) if limit else PAGE, **columns)
+        yield from page
+        left -= len(page)
+        if len(page) < PAGE or (limit and left <= 0):
+            return
+        columns[direction] = page[-1].id
+
+
+def as_csv(entries: Iterable[Entry]) -> Iterator[str]:
+    """Lines of a CSV file, the header first. Texts that a spreadsheet would run are marked as text."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    yield buffer.getvalue()
+    for entry in entries:
+        row = _row(entry)
+        for name in ("fields", "error"):
+            row[name] = "" if row[name] is None else json.dumps(row[name], ensure_ascii=False, sort_keys=True)
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow({name: _harmless(value) for name, value in row.items()})
+        yield buffer.getvalue()
+
+
+def as_json_lines(entries: Iterable[Entry]) -> Iterator[str]:
+    """One JSON object a line."""
+    for entry in entries:
+        yield json.dumps(_row(entry), ensure_ascii=False) + "\n"
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {name: plain(getattr(entry, name)) for name in COLUMNS}
+
+
+def _harmless(value: Any) -> Any:
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,156 @@
+"""How each flow stands, and what holds it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from weft.desk.linking import BY_HAND
+from weft.desk.showing import span
+from weft.state.cursors import Cursor
+from weft.state.tx import Tx
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weft.config.loading import Config
+    from weft.config.models import FlowConfig
+
+FEW = 100_000
+RUNS = 100
+"""How far back a run is looked for."""
+
+
+@dataclass(slots=True)
+class LastRun:
+    id: str
+    mode: str
+    state: str
+    started: datetime
+    finished: datetime | None
+
+
+@dataclass(slots=True)
+class ReadUpTo:
+    """Up to when one side's changes have been read."""
+
+    side: str
+    connection: str
+    company: str
+    variant: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class FlowStatus:
+    """``state``: never ran, off, or that of the last run. ``blocker`` is the one thing that keeps the flow
+    from moving, empty when it moves. ``issues`` counts open ones by kind, ``links`` by state."""
+
+    state: str
+    entity: str
+    between: list[str]
+    last_run: LastRun | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
+    issues: dict[str, int] = field(default_factory=dict)
+    links: dict[str, int] = field(default_factory=dict)
+    cursors: list[ReadUpTo] = field(default_factory=list)
+    hints: int = 0
+    unsettled: int = 0
+    in_doubt: int = 0
+    next_try: datetime | None = None
+    last_agreement: datetime | None = None
+    blocker: str = ""
+    flow: str = ""
+
+
+@dataclass(slots=True)
+class Shared:
+    """What one query answers for all flows."""
+
+    issues: dict[tuple[str, str], int]
+    hints: dict[str, int]
+    links: dict[tuple[str, str, str, Any], int]
+    unsettled: list[Any]
+    approvals: list[Any]
+
+
+def statuses(
+    config: Config, tx: Tx, names: Sequence[str], now: datetime, links: dict[Any, int] | None = None
+) -> list[FlowStatus]:
+    """Every flow's status. ``links``: counts taken before, where counting anew would take too long."""
+    shared = Shared(
+        tx.issues.counts(),
+        tx.hints.counts(),
+        tx.links.counts() if links is None else links,
+        tx.intents.unsettled(limit=FEW),
+        tx.guards.approvals(),
+    )
+    return [_status(config.flows[name], tx, name, now, shared) for name in names]
+
+
+def idle(config: FlowConfig, name: str) -> FlowStatus:
+    """A flow that has not run yet."""
+    blocker = "it is switched off (enabled: false)" if not config.enabled else "it never ran; start it with weft sync"
+    return FlowStatus(
+        "never ran" if config.enabled else "off", config.entity, list(config.between), blocker=blocker, flow=name
+    )
+
+
+def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared) -> FlowStatus:
+    found = idle(config, name)
+    runs = [run for run in tx.runs.page(limit=RUNS, flow=name) if run.mode != BY_HAND]
+    run = runs[0] if runs else None
+    found.issues = {kind: n for (flow, kind), n in sorted(shared.issues.items()) if flow == name}
+    for (entity, left, right, state), n in shared.links.items():
+        if entity == config.entity and left == config.left and right in config.right:
+            found.links[state] = found.links.get(state, 0) + n
+    unsettled = [intent for intent in shared.unsettled if intent.flow == name]
+    found.cursors = [_up_to(cursor) for cursor in tx.cursors.all(name)]
+    agreed = [one for one in tx.runs.page(limit=RUNS, flow=name, state="done") if one.mode != BY_HAND]
+    found.hints = shared.hints.get(name, 0)
+    found.unsettled = len(unsettled)
+    found.in_doubt = sum(intent.state == "in_doubt" for intent in unsettled)
+    found.next_try = tx.issues.next_due(name)
+    found.last_agreement = agreed[0].finished_at if agreed else None
+    if run is not None:
+        found.last_run = LastRun(run.id, run.mode, run.state, run.started_at, run.finished_at)
+        found.counts = run.counts or {}
+        found.state = run.state if config.enabled else "off"
+        asked = [approval for approval in shared.approvals if approval.flow == name]
+        found.blocker = _blocker(config, found, len(asked), _guard(tx, name), now)
+    return found
+
+
+def _up_to(cursor: Cursor) -> ReadUpTo:
+    return ReadUpTo(cursor.side, cursor.connection, cursor.company, cursor.mapping_variant, cursor.at)
+
+
+def _guard(tx: Tx, name: str) -> str:
+    stops = [issue for issue in tx.issues.page(flow=name, kind="approval") if issue.code == "guard"]
+    return stops[0].reason if stops else ""
+
+
+def _blocker(config: FlowConfig, found: FlowStatus, asked: int, guard: str, now: datetime) -> str:
+    """The one thing that keeps the flow from moving, the most severe first; empty when it moves."""
+    if not config.enabled:
+        return "it is switched off (enabled: false)"
+    if guard:
+        return f"stopped by a guard: {guard}"
+    if found.state == "down":
+        return "a system did not answer in the last run; weft check says which"
+    if found.state in ("failed", "stopped"):
+        return f"the last run {found.state}; weft sync {found.flow} says why"
+    if found.state == "running" and found.last_run is not None:
+        age = span((now - found.last_run.started).total_seconds())
+        return f"a run began {age} ago; if no weft process is running, it was cut off: run weft sync"
+    if not found.cursors:
+        return "its first load has not finished; weft sync begins it anew"
+    if found.in_doubt:
+        return f"{found.in_doubt} writes are in doubt; the next run looks what became of them"
+    if asked:
+        return f"{asked} approvals are asked for; weft issues list --kind approval"
+    if found.issues:
+        kind, count = max(found.issues.items(), key=lambda one: one[1])
+        return f"{count} records are {kind}; weft issues list {found.flow} --kind {kind}"
+    return ""
