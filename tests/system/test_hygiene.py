@@ -44,12 +44,24 @@ LAYERS = (
     ("sync",),
     ("runtime",),
     ("desk",),
-    ("alerts",),
+    ("alerts", "telemetry"),
     ("jobs",),
     ("server",),
     ("cli",),
 )
-GROUND = {"around", "collector", "errors", "hookdocs", "hookspecs", "modelpaths", "plugins", "records", "yamlpos"}
+GROUND = {
+    "around",
+    "collector",
+    "errors",
+    "hookdocs",
+    "hookspecs",
+    "logscope",
+    "meter",
+    "modelpaths",
+    "plugins",
+    "records",
+    "yamlpos",
+}
 # What a connector builds on. The rest of weft is its inside.
 OPEN_TO_CONNECTORS = GROUND | {"", "config", "mapping", "model", "net", "testing"}
 # A connector's own commands and its part in the demo are called by the command line and work with it.

@@ -171,7 +171,7 @@ def weft_open(ctx: Context) -> AbstractAsyncContextManager[Any]:
         @hookimpl
         @asynccontextmanager
         async def weft_open(ctx):
-            async with HttpSession(ctx.settings.url, auth=…) as http:
+            async with HttpSession(ctx.settings.url, auth=…, meter=ctx.meter) as http:
                 yield http
     """
     raise AssertionError("specification only")

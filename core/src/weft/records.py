@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import logging
 
     from weft.mapping.document import Mapping
+    from weft.meter import Meter
     from weft.model.entity import EntityType
 
 Side = Literal["left", "right"]
@@ -375,3 +376,5 @@ class Context:
     lookup: Any = None
     limits: Any = None
     """The connection's :class:`weft.config.models.ConnectionLimits`."""
+    meter: Meter | None = None
+    """To be handed to the :class:`~weft.net.session.HttpSession`, so that requests are measured."""

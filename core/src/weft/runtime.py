@@ -19,6 +19,7 @@ from weft.config.secrets import resolve
 from weft.errors import ConfigError, PluginError
 from weft.mapping.compile import CompiledMapping, compile_mapping
 from weft.mapping.loading import overlay
+from weft.meter import Meter
 from weft.model.catalogue import Catalogue
 from weft.net.secrets import Redactor
 from weft.plugins import Plugins
@@ -59,6 +60,8 @@ class Runtime:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("weft"))
     redactor: Redactor = field(default_factory=Redactor)
     """Knows every secret in use, and masks it in logs and error texts."""
+    meter: Meter = field(default_factory=Meter)
+    """Is told what happens; forgets it unless metrics or traces are on."""
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue.of(self.plugins, self.config)
@@ -174,6 +177,7 @@ class Runtime:
             side=side,
             lookup=self.tables(connection, company),
             limits=self.config.limits.of(connection),
+            meter=self.meter,
         )
 
     async def session(self, connection: str) -> Any:
@@ -197,6 +201,7 @@ class Runtime:
             clock=self.clock,
             log=self.log.getChild(connection),
             limits=self.config.limits.of(connection),
+            meter=self.meter,
         )
         opening = self.plugins.call(kind, "weft_open", ctx=context)
         session = await self._stack.enter_async_context(opening)

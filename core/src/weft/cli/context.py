@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
-import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +38,7 @@ class App:
     debug: bool = False
     given_plugins: Plugins | None = None
     clock: Any = None
-    _handlers: list[logging.Handler] = field(default_factory=list)
+    _log: logging.Handler | None = None
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -97,36 +95,19 @@ class App:
         return list(names) or None
 
     def _log_to(self, config: Config) -> None:
-        """Log as the configuration says; every handler masks secrets."""
-        if self._handlers:
-            return
-        from weft.net.secrets import RedactingFilter
+        """Log as the configuration says, once."""
+        if self._log is None:
+            from weft.telemetry import logs
 
-        settings = config.log
-        handler: logging.Handler
-        if settings.file is not None:
-            handler = logging.FileHandler(config.folder / settings.file, encoding="utf-8")
-        else:
-            handler = logging.StreamHandler(sys.stderr)
-        handler.addFilter(RedactingFilter(self.redactor))
-        on_screen = settings.file is None and not self.debug
-        handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter(traceback=not on_screen))
-        logger = logging.getLogger("weft")
-        # On a terminal the tables tell what a command did; a log on the same screen starts at warnings.
-        quiet = settings.level == "info" and settings.file is None
-        logger.setLevel((self.log_level or ("warning" if quiet else settings.level)).upper())
-        logger.addHandler(handler)
-        logger.propagate = False
-        self._handlers.append(handler)
+            self._log = logs.start(config.log, config.folder, self.redactor, level=self.log_level, debug=self.debug)
 
     def close(self) -> None:
-        """Take the log handlers away again."""
-        logger = logging.getLogger("weft")
-        for handler in self._handlers:
-            logger.removeHandler(handler)
-            handler.close()
-        logger.propagate = True
-        self._handlers.clear()
+        """Take the log's handler away again."""
+        if self._log is not None:
+            from weft.telemetry import logs
+
+            logs.stop(self._log)
+            self._log = None
 
     # -- state -------------------------------------------------------------------------------------
 
@@ -220,30 +201,3 @@ def user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user without a name
         return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        import json
-
-        at = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
-        line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
-        if record.exc_text:
-            line["traceback"] = record.exc_text
-        return json.dumps(line, ensure_ascii=False)
-
-
-class TextFormatter(logging.Formatter):
-    """Lines for people; on the screen a traceback is left out unless ``--debug`` asks for it."""
-
-    def __init__(self, *, traceback: bool) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        self.traceback = traceback
-
-    def format(self, record: logging.LogRecord) -> str:
-        if not self.traceback:
-            record = copy.copy(record)
-            record.exc_info = record.exc_text = record.stack_info = None
-        return super().format(record)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
+import logging
 import random
 import time
 import uuid
@@ -15,6 +17,8 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from weft.logscope import about
+from weft.meter import Meter
 from weft.net import json as exact_json
 from weft.net.auth import Auth, NoAuth
 from weft.net.errors import (
@@ -38,6 +42,9 @@ from weft.net.settings import HttpSettings, SessionStats
 from weft.net.transport import AiohttpTransport, require_secure
 from weft.net.words import explain
 
+LOG = logging.getLogger("weft.net")
+REMOTE_IDS = ("request-id", "x-ms-service-request-id", "req_id", "x-ms-request-id", "x-ms-correlation-id")
+"""Headers in which systems tell their own id of a request, the more specific first."""
 Params = Mapping[str, str | int | bool] | None
 Ok = Collection[int] | Literal["any"] | None
 
@@ -69,6 +76,7 @@ class HttpSession:
         wall: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
         rng: random.Random | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.settings = settings or HttpSettings()
         self.system = system
@@ -100,8 +108,11 @@ class HttpSession:
         )
         self._login = SingleLogin(self.auth, pause=self.settings.auth_pause, clock=clock)
         self._requests = self._retries = self._failures = 0
+        self._skew: float | None = None
+        self._meter = meter or Meter()
 
     async def __aenter__(self) -> Self:
+        self._meter.opened(self.system, self.stats)
         return self
 
     async def __aexit__(
@@ -110,6 +121,7 @@ class HttpSession:
         await self.aclose()
 
     async def aclose(self) -> None:
+        self._meter.closed(self.system, self.stats)
         await self._login.close()
         try:
             await self.auth.aclose()
@@ -286,10 +298,31 @@ class HttpSession:
         return request
 
     async def _exchange(self, request: httpx.Request, request_id: str) -> Response:
-        response = await exchange(self.client, request, self.settings, system=self.system, clock=self._clock)
-        response.request_id = request_id
-        response.redact = self.redact
+        url = request.url
+        where = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
+        with self._meter.request(self.system, request.method, where, request_id) as span, about(request=request_id):
+            response = await exchange(self.client, request, self.settings, system=self.system, clock=self._clock)
+            response.request_id = request_id
+            response.redact = self.redact
+            remote_id = next((value for name in REMOTE_IDS if (value := response.headers.get(name))), "")
+            span.note(status=response.status, remote_id=remote_id)
+            if LOG.isEnabledFor(logging.DEBUG):
+                told = f"{place(self.system, request.method, url)} answered {response.status}"
+                LOG.debug("%s in %.0f ms", told, response.elapsed * 1000, extra={"remote_request": remote_id})
+            self._keep_skew(response)
         return response
+
+    def _keep_skew(self, response: Response) -> None:
+        """How far the server's clock is ahead of ours; learnt once, from its Date header (whole seconds)."""
+        if self._skew is None and (sent := response.headers.get("date")):
+            try:
+                then = email.utils.parsedate_to_datetime(sent).timestamp()
+            except ValueError:
+                return
+            # The header was written somewhere between asking and having read the answer.
+            now = self._wall()
+            early, late = then + 1 - (now - response.elapsed), then - now
+            self._skew = early if early < 0 else max(late, 0.0)
 
     async def bare(
         self,
@@ -344,4 +377,5 @@ class HttpSession:
             throttled=self.limiter.throttled_count,
             failures=self._failures,
             auth=self.auth.state(),
+            skew=self._skew,
         )

@@ -47,3 +47,5 @@ class SessionStats:
     throttled: int
     failures: int
     auth: Mapping[str, Any]
+    skew: float | None = None
+    """Seconds the system's clock is ahead of ours, for certain; 0.0 within what can be told, None not known."""

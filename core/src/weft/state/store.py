@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from weft.errors import StateError
+from weft.meter import Meter
 from weft.state import failures, place
 from weft.state.engine import WRITES, make_engine
 from weft.state.flowlock import FlowLock, FlowLocks
@@ -52,6 +53,8 @@ class State:
         self._flow_locks = FlowLocks(place)
         self._closed = False
         self.instance = ""
+        self.meter = Meter()
+        """Told how long each writing transaction took; whoever measures puts another one here."""
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, exclusive: bool = True) -> State:
@@ -124,7 +127,11 @@ class State:
         ``fn`` must be repeatable: on PostgreSQL it runs again after a deadlock. A cancelled caller
         still waits for the end of the transaction, so that nothing is committed behind its back.
         """
-        return await self._in_thread(self._writers, lambda: self._run(fn, writes=True))
+        begun = time.monotonic()
+        try:
+            return await self._in_thread(self._writers, lambda: self._run(fn, writes=True))
+        finally:
+            self.meter.state_write(time.monotonic() - begun)
 
     async def read(self, fn: Callable[[Tx], T]) -> T:
         """Run ``fn(tx)`` on one snapshot in a worker thread; it must not write."""

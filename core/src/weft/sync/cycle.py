@@ -16,6 +16,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Literal
 
 from weft.errors import EndpointDown, WeftError
+from weft.logscope import about
+from weft.meter import Meter
 from weft.state.runs import Run as RunRow
 from weft.sync.changes import changes, followed, is_new, sweep_all, sweep_due
 from weft.sync.first import first_load
@@ -162,15 +164,19 @@ async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:
     state: State = "done"
     error_text, code = "", 0
     row = RunRow(run.id, run.flow.name, "plan" if run.plan_only else run.mode, run.started)
-    if not run.plan_only:
-        await run.runtime.state.write(lambda tx: tx.runs.start(row))
-    try:
-        await _steps(run, mode, sweep)
-    except Exception as error:  # a defect in a connector stops its flow, not the others
-        state, error_text, code = _judged(run.runtime, run.flow.name, error)
-    if not run.plan_only:
-        code = await _finish(run, state, code)
-        state = "issues" if state == "done" and code else state
+    meter = Meter() if run.plan_only else run.runtime.meter
+    with about(run=run.id, flow=run.flow.name), meter.run(run.flow.name, run.mode, run.id) as span:
+        if not run.plan_only:
+            await run.runtime.state.write(lambda tx: tx.runs.start(row))
+        try:
+            await _steps(run, mode, sweep)
+        except Exception as error:  # a defect in a connector stops its flow, not the others
+            state, error_text, code = _judged(run.runtime, run.flow.name, error)
+        if not run.plan_only:
+            code = await _finish(run, state, code)
+            state = "issues" if state == "done" and code else state
+        span.note(state=state, mode=run.mode)
+        run.tell()
     return Report(
         run.flow.name, run.id, state, dict(run.counts), run.started, run.now, error_text, code, run.planned, run.held
     )

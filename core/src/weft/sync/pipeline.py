@@ -70,12 +70,16 @@ class Pipeline:
         """
         run = self.run
         settlement = settlement or Settlement(run)
-        changed, prints = await unsettled(run, end, compiled, company, records, force)
-        caught = await run.catch(end, compiled, company, changed, prints)
-        await self.caught(end, compiled, company, caught, settlement)
-        if cursor is not None:
-            settlement.cursors.append(cursor)
-        await settlement.commit()
+        with run.runtime.meter.page(
+            run.flow.name, end.connection, compiled.mapping.object.read or "", "settle"
+        ) as span:
+            span.note(records=len(records))
+            changed, prints = await unsettled(run, end, compiled, company, records, force)
+            caught = await run.catch(end, compiled, company, changed, prints)
+            await self.caught(end, compiled, company, caught, settlement)
+            if cursor is not None:
+                settlement.cursors.append(cursor)
+            await settlement.commit()
         run.tell()
 
     async def keys(self, end: End, compiled: CompiledMapping, company: str, keys: Sequence[str]) -> Fetched:

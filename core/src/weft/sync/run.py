@@ -81,6 +81,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.started = self.now
+        self._told: Counter[str] = Counter()
 
     @property
     def now(self) -> datetime:
@@ -106,9 +107,24 @@ class Run:
         pages = self.runtime.plugins.iterate_around(
             end.kind, "read", ctx=self.context(end, query.company), session=session, query=query
         )
-        async with aclosing(_ahead(pages)) as pages_ahead:
+        async with aclosing(_ahead(self._spanned(end, query, pages))) as pages_ahead:
             async for page in pages_ahead:
                 yield page
+
+    async def _spanned(self, end: End, query: Query, pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
+        """The pages, each told to the meter while it is read."""
+        name = query.mapping.object.read or ""
+        try:
+            while True:
+                with self.runtime.meter.page(self.flow.name, end.connection, name, "read") as span:
+                    page = await anext(pages, None)
+                    if page is None:
+                        return
+                    span.note(records=len(page.records))
+                yield page
+        finally:
+            if isinstance(pages, AsyncGenerator):
+                await pages.aclose()
 
     async def catch(
         self,
@@ -174,9 +190,13 @@ class Run:
         )
 
     def tell(self) -> None:
-        """Let the caller show progress."""
+        """Let the caller show progress, and count what came of records since the last time."""
         if self.progress is not None:
             self.progress(self)
+        if not self.plan_only:
+            more = self.counts - self._told
+            self._told = self.counts.copy()
+            self.runtime.meter.records(self.flow.name, more)
 
 
 async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:

@@ -6,6 +6,7 @@ stored until :meth:`Settlement.commit`, and then all of it at once.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -106,6 +107,12 @@ class Settlement:
         if work is not None and work.link is not None:
             entry.link_id = work.link.id or None
         self.entries.append(entry)
+        if error is not None or run.runtime.log.isEnabledFor(logging.DEBUG):
+            key = (left if side == "left" else right) or left or right
+            level = logging.WARNING if error is not None else logging.DEBUG
+            told = error.message if error is not None else reason
+            extra = {"record": key, "remote_request": entry.request_id}
+            run.runtime.log.log(level, "%s %s: %s", op, outcome, told, extra=extra)
 
     def issue(
         self,

@@ -68,7 +68,7 @@ def weft_impossible(entity: str) -> list[Impossible]:
 async def weft_open(ctx: Context) -> AsyncIterator[BcSession]:
     from weft_bc.session import open_session
 
-    async with open_session(ctx.settings, ctx.connection, ctx.log) as session:
+    async with open_session(ctx.settings, ctx.connection, ctx.log, ctx.meter) as session:
         yield session
 
 

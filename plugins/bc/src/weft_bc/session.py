@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from weft.errors import ConfigError, EndpointDown
+from weft.meter import Meter
 from weft.net.auth import Auth, Basic
 from weft.net.entra import Certificate, ClientCredentials
 from weft.net.odata.client import ODataClient
@@ -135,7 +136,9 @@ def authenticate(settings: BcSettings) -> Auth:
 
 
 @asynccontextmanager
-async def open_session(settings: BcSettings, connection: str, log: logging.Logger) -> AsyncIterator[BcSession]:
+async def open_session(
+    settings: BcSettings, connection: str, log: logging.Logger, meter: Meter | None = None
+) -> AsyncIterator[BcSession]:
     """Sign in and prove it by listing the companies.
 
     :raises AuthError: with the system's own words. :raises EndpointDown: nothing answers.
@@ -150,7 +153,7 @@ async def open_session(settings: BcSettings, connection: str, log: logging.Logge
         max_concurrency=settings.max_concurrency,
         retry=Retry(attempts=settings.retry_attempts, patience=settings.retry_patience),
     )
-    http = HttpSession(settings.root, system=connection, auth=authenticate(settings), settings=options)
+    http = HttpSession(settings.root, system=connection, auth=authenticate(settings), settings=options, meter=meter)
     async with http:
         session = BcSession(settings, http, log)
         seen = await session.companies()

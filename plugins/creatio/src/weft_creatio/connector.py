@@ -46,7 +46,7 @@ def weft_mappings(settings: CreatioSettings, entity: str) -> list[Mapping]:
 def weft_open(ctx: Context) -> AbstractAsyncContextManager[Any]:
     from weft_creatio.session import open_session
 
-    return open_session(ctx.settings, ctx.connection, ctx.log)
+    return open_session(ctx.settings, ctx.connection, ctx.log, ctx.meter)
 
 
 @hookimpl

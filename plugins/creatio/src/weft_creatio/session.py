@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from weft.errors import ConfigError, EndpointDown
+from weft.meter import Meter
 from weft.net.auth import Auth, OAuthClientCredentials
 from weft.net.errors import NetError
 from weft.net.limiter import Lane
@@ -175,7 +176,7 @@ def authenticate(settings: CreatioSettings) -> Auth:
     return OAuthClientCredentials(settings.token_url, auth.client_id, auth.client_secret)
 
 
-def open_http(settings: CreatioSettings, system: str) -> HttpSession:
+def open_http(settings: CreatioSettings, system: str, meter: Meter | None = None) -> HttpSession:
     """The HTTP session of a connection; relative addresses start at the application (``url`` or ``url/0``)."""
     options = HttpSettings(
         ca_file=settings.ca_file,
@@ -186,18 +187,18 @@ def open_http(settings: CreatioSettings, system: str) -> HttpSession:
         max_concurrency=settings.max_concurrency,
         retry=Retry(attempts=settings.retry_attempts, patience=settings.retry_patience, base=settings.retry_base),
     )
-    return HttpSession(settings.app, system=system, auth=authenticate(settings), settings=options)
+    return HttpSession(settings.app, system=system, auth=authenticate(settings), settings=options, meter=meter)
 
 
 @asynccontextmanager
 async def open_session(
-    settings: CreatioSettings, connection: str, log: logging.Logger
+    settings: CreatioSettings, connection: str, log: logging.Logger, meter: Meter | None = None
 ) -> AsyncIterator[CreatioSession]:
     """Sign in and prove it by reading one row.
 
     :raises AuthError: with the system's own words. :raises EndpointDown: nothing answers.
     """
-    async with open_http(settings, connection) as http:
+    async with open_http(settings, connection, meter) as http:
         session = CreatioSession(settings, http, log)
         await prove(session)
         await session.find_identity()
