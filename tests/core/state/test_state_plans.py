@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import event
 from weft.state import State, Tx
 
 K = ["k"]
+ON_A_FEW = re.compile(r"json_each|SCAN \(subquery|SCAN anon")
 QUERIES: dict[str, tuple[str, Callable[[Tx, datetime], Any]]] = {
     "by left key": ("left_key=?", lambda tx, now: tx.links.by_keys("c", "l", "r", "left", "o", "", K)),
     "by right key": ("right_key=?", lambda tx, now: tx.links.heads("c", "l", "r", "right", "o", "x", K)),
@@ -33,6 +35,10 @@ QUERIES: dict[str, tuple[str, Callable[[Tx, datetime], Any]]] = {
     "waiting issues": ("waits_key=?", lambda tx, now: tx.issues.waiting_for("c", "l", K)),
     "journal of a link": ("link_id=?", lambda tx, now: tx.journal.page(link_id=1)),
     "journal of a key": ("right_key=?", lambda tx, now: tx.journal.page(key="k")),
+    "journal of a flow": ("ix_journal_flow (flow=?", lambda tx, now: tx.journal.page(flow="f", outcome="updated")),
+    "journal by rare outcome": ("ix_journal_odd (outcome=?", lambda tx, now: tx.journal.page(outcome="rejected")),
+    "journal until a time": ("ix_journal_at (at<?", lambda tx, now: tx.journal.page(until=now)),
+    "statistics": ("width=? AND at>?", lambda tx, now: tx.statistics.since(now, 300)),
     "hints": ("ix_hints_at (flow=?", lambda tx, now: tx.hints.peek("f")),
     "guards": ("at>?", lambda tx, now: tx.guards.window("f", "delete", now)),
 }
@@ -58,5 +64,5 @@ def test_no_query_reads_a_whole_table(empty: State, now: datetime, name: str) ->
         ]
     assert plans
     for plan in plans:
-        assert not [step for step in plan if step.startswith("SCAN") and "json_each" not in step], plan
+        assert not [step for step in plan if step.startswith("SCAN") and not ON_A_FEW.search(step)], plan
         assert expected in " ".join(plan), plan

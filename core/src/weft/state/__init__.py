@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from weft.state.journal import ChainCheck, Entry
     from weft.state.links import ChildLink, Head, Link
     from weft.state.pauses import Pause
+    from weft.state.proofs import Proof
     from weft.state.quarantine import Flip
     from weft.state.requests import Request
     from weft.state.runs import Run
+    from weft.state.sessions import Session
+    from weft.state.statistics import Total
     from weft.state.store import State
     from weft.state.tx import Tx
     from weft.state.workers import Lease, LeaseLost, Taken, Worker
@@ -43,10 +46,13 @@ _WHERE = {
     "Link": "links",
     "Pause": "pauses",
     "PendingHint": "hints",
+    "Proof": "proofs",
     "Request": "requests",
     "Run": "runs",
+    "Session": "sessions",
     "State": "store",
     "Taken": "workers",
+    "Total": "statistics",
     "Tx": "tx",
     "Worker": "workers",
 }
@@ -67,10 +73,13 @@ __all__ = [
     "Link",
     "Pause",
     "PendingHint",
+    "Proof",
     "Request",
     "Run",
+    "Session",
     "State",
     "Taken",
+    "Total",
     "Tx",
     "Worker",
 ]

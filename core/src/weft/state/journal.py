@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, literal_column, or_, select, update
 
 from weft.errors import StateError
 from weft.state import sql
+from weft.state.tables import ODD, USUAL, runs
 from weft.state.tables import journal as table
-from weft.state.tables import runs
 from weft.state.types import dump, load, time_text
 
 
@@ -67,6 +67,9 @@ def _digest(previous: str, row: dict[str, Any]) -> str:
     body = {name: row[name] for name in _HASHED}
     body["at"] = time_text(row["at"])
     return hashlib.sha256(previous.encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+NEAR = 10_000
 
 
 class Journal:
@@ -132,13 +135,26 @@ class Journal:
             if value is not None:
                 query = query.where(column == value)
         if outcome is not None:
-            query = query.where(table.c.outcome.in_([outcome] if isinstance(outcome, str) else list(outcome)))
+            outcomes = [outcome] if isinstance(outcome, str) else list(outcome)
+            query = query.where(table.c.outcome.in_(outcomes))
+            if not set(outcomes) & set(USUAL):  # says to the database that the index on odd ones will do
+                query = query.where(literal_column(f"journal.{ODD}"))
         if key is not None:
             query = query.where(or_(table.c.left_key == key, table.c.right_key == key))
+        # Hidden from the planner: the order is that of the ids, and an index on times would mean sorting.
+        at = func.coalesce(table.c.at, table.c.at, type_=table.c.at.type)
         if since is not None:
-            query = query.where(table.c.at >= since)
+            query = query.where(at >= since)
+            if after_id is not None:
+                if (first := self._edge(since=since)) is None:
+                    return []
+                query = query.where(table.c.id >= first)
         if until is not None:
-            query = query.where(table.c.at < until)
+            query = query.where(at < until)
+            if after_id is None:
+                if (last := self._edge(until=until)) is None:
+                    return []
+                query = query.where(table.c.id <= last)
         if before_id is not None:
             query = query.where(table.c.id < before_id)
         if after_id is not None:
@@ -146,6 +162,19 @@ class Journal:
         else:
             query = query.order_by(table.c.id.desc())
         return [self._entry(row) for row in self._db.execute(query.limit(limit))]
+
+    def _edge(self, *, since: datetime | None = None, until: datetime | None = None) -> int | None:
+        """Where ids begin or end that can belong to a time: entries are in order of time but for batches
+        written at once, so that the ids of the nearest ``NEAR`` entries bound the others."""
+        if since is not None:
+            near = select(table.c.id).where(table.c.at >= since).order_by(table.c.at, table.c.id).limit(NEAR)
+            query = select(func.min(near.subquery().c.id))
+        else:
+            near = select(table.c.id).where(table.c.at < until)
+            near = near.order_by(table.c.at.desc(), table.c.id.desc()).limit(NEAR)
+            query = select(func.max(near.subquery().c.id))
+        edge: int | None = self._db.execute(query).scalar_one()
+        return edge
 
     @staticmethod
     def _entry(row: Any) -> Entry:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, null, or_, select, update
 
+from weft.state.statistics import Statistics
 from weft.state.tables import runs as table
 
 
@@ -32,6 +33,10 @@ class Run:
 
 _NAMES = tuple(f.name for f in fields(Run))
 _COLUMNS = [table.c[name] for name in _NAMES]
+_WITHOUT_PLAN = [null() if name == "plan" else table.c[name] for name in _NAMES]
+
+MOVING = ("changes", "first", "sweep", "keys")
+"""Modes of runs that bring records into agreement; their counts make the statistics."""
 
 
 class Runs:
@@ -55,8 +60,10 @@ class Runs:
         counts: dict[str, Any] | None = None,
         plan: Any = None,
         mode: str | None = None,
+        lags: dict[str, int] | None = None,
     ) -> None:
-        """Close a run. ``mode`` corrects what it was started as: a first load or a sweep shows on the way."""
+        """Close a run. ``mode`` corrects what it was started as: a first load or a sweep shows on the way.
+        ``lags`` counts its writes by :func:`weft.state.statistics.lag_name`."""
         changed: dict[str, Any] = {"state": state, "finished_at": at}
         if counts is not None:
             changed["counts"] = counts
@@ -64,7 +71,14 @@ class Runs:
             changed["plan"] = plan
         if mode is not None:
             changed["mode"] = mode
-        self._db.execute(update(table).where(table.c.id == id).values(changed))
+        query = update(table).where(table.c.id == id).values(changed)
+        run = self._db.execute(query.returning(table.c.flow, table.c.mode, table.c.started_at)).one_or_none()
+        if run is not None and run.mode in MOVING:
+            took = max(int((at - run.started_at).total_seconds() * 1000), 0)
+            totals = {name: value for name, value in (counts or {}).items() if type(value) is int}
+            failed = int(state in ("failed", "down", "stopped"))
+            totals |= {"runs": 1, "runs failed": failed, "busy": took, **(lags or {})}
+            Statistics(self._db).add(run.flow, at, totals)
 
     def get(self, id: str) -> Run | None:
         row = self._db.execute(select(*_COLUMNS).where(table.c.id == id)).one_or_none()
@@ -79,8 +93,8 @@ class Runs:
         state: str | Sequence[str] | None = None,
         mode: str | None = None,
     ) -> list[Run]:
-        """Runs, newest first; ``before`` = (started_at, id) of the last one seen continues."""
-        query = select(*_COLUMNS)
+        """Runs, newest first, without their plans; ``before`` = (started_at, id) of the last one seen continues."""
+        query = select(*_WITHOUT_PLAN)
         if flow is not None:
             query = query.where(table.c.flow == flow)
         if mode is not None:

@@ -194,6 +194,10 @@ runs = Table(
     Index("ix_runs_started", "started_at", "id"),
 )
 
+USUAL = ("created", "updated", "linked")
+"""Outcomes of which most of the journal consists; the others are found through an index of their own."""
+ODD = "outcome NOT IN ('created', 'updated', 'linked')"
+
 journal = Table(
     "journal",
     metadata,
@@ -219,6 +223,9 @@ journal = Table(
     Index("ix_journal_link", "link_id", "id"),
     Index("ix_journal_left", "left_key", "id"),
     Index("ix_journal_right", "right_key", "id"),
+    Index("ix_journal_flow", "flow", "id"),
+    Index("ix_journal_at", "at", "id"),
+    Index("ix_journal_odd", "outcome", "id", sqlite_where=text(ODD), postgresql_where=text(ODD)),
     sqlite_autoincrement=True,
 )
 
@@ -402,4 +409,47 @@ subscriptions = Table(
     Column("version", Text),
     Column("address", Text, nullable=False),
     _time("at"),
+)
+
+statistics = Table(
+    "statistics",
+    metadata,
+    Column("width", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, primary_key=True),
+    Column("flow", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("flow", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _time("started_at"),
+    _time("seen_at"),
+    _time("finished_at", nullable=True),
+    Column("state", Text, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("proven", Boolean),
+    Column("result", Json),
+    _text("error"),
+    CheckConstraint("state IN ('running', 'done', 'failed')", name="state"),
+    Index("ix_proofs_flow", "flow", "id"),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    _time("created_at"),
+    _time("seen_at"),
+    _time("expires_at"),
+    _text("address"),
+    _text("agent"),
+    Index("ix_sessions_expires", "expires_at"),
 )

@@ -16,10 +16,13 @@ from weft.state.issues import Issues
 from weft.state.journal import Journal
 from weft.state.links import Links
 from weft.state.pauses import Pauses
+from weft.state.proofs import Proofs
 from weft.state.quarantine import Quarantine
 from weft.state.requests import Requests
 from weft.state.runs import Runs
 from weft.state.schedules import Schedules
+from weft.state.sessions import Sessions
+from weft.state.statistics import Statistics
 from weft.state.subscriptions import Subscriptions
 from weft.state.workers import Workers
 
@@ -43,10 +46,13 @@ class Tx:
         "journal",
         "links",
         "pauses",
+        "proofs",
         "quarantine",
         "requests",
         "runs",
         "schedules",
+        "sessions",
+        "statistics",
         "subscriptions",
         "workers",
     )
@@ -69,3 +75,6 @@ class Tx:
         self.claims = Claims(connection)
         self.schedules = Schedules(connection)
         self.subscriptions = Subscriptions(connection)
+        self.statistics = Statistics(connection)
+        self.proofs = Proofs(connection)
+        self.sessions = Sessions(connection)

@@ -199,7 +199,7 @@ async def _finish(run: Run, state: State, code: int) -> int:
             _drop_guard_questions(run, tx)
         open_issues = any(flow == run.flow.name for flow, _ in tx.issues.counts())
         final = "issues" if state == "done" and open_issues else state
-        tx.runs.finish(run.id, final, run.now, dict(run.counts), mode=run.mode)
+        tx.runs.finish(run.id, final, run.now, dict(run.counts), mode=run.mode, lags=dict(run.lags))
         return open_issues
 
     open_issues = await run.runtime.state.write(write)

@@ -65,6 +65,8 @@ class Run:
     progress: Progress | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     counts: Counter[str] = field(default_factory=Counter)
+    lags: Counter[str] = field(default_factory=Counter)
+    """How long after a change in one system it was written to the other, by class of delay."""
     planned: list[Planned] = field(default_factory=list)
     planned_places: set[tuple[str, str, str, str, str]] = field(default_factory=set)
     held: list[Held] = field(default_factory=list)

@@ -20,6 +20,7 @@ from weft.state.cursors import Cursor
 from weft.state.issues import Issue
 from weft.state.journal import Entry
 from weft.state.links import ChildLink, Link
+from weft.state.statistics import lag_name
 from weft.sync.decide import Unlinked
 from weft.sync.deliver import Delivery
 from weft.sync.flips import Flips
@@ -88,6 +89,7 @@ class Settlement:
         reason, error = mask(reason), _masked(error, mask)
         run.counts[outcome] += 1
         if work is not None:
+            self._lag(work, outcome, side)
             left = work.left.caught.record.key if work.left.caught else left
             right = work.right.caught.record.key if work.right.caught else right
         entry = Entry(
@@ -173,6 +175,14 @@ class Settlement:
             here, there = work.pair.connection_of(origin), work.pair.connection_of(other(origin))
             self.waits.append((waits.entity, here, there, waits.key))
         work.stop = reason
+
+    def _lag(self, work: Work, outcome: str, side: str) -> None:
+        """Count how old a change was when it was written; a first load writes what changed long ago."""
+        source = work.right if side == "left" else work.left
+        if outcome in ("created", "updated") and side and self.run.mode != "first" and source.caught is not None:
+            changed = source.caught.record.changed_at
+            if changed is not None:
+                self.run.lags[lag_name(max((self.run.now - changed).total_seconds(), 0))] += 1
 
     def put_issue(self, issue: Issue) -> None:
         if self.run.plan_only:
