@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from weft.records import Error
 from weft.testing.memory import MemoryObject, MemorySystem
 
 ERP = """
@@ -101,3 +102,30 @@ async def test_a_company_nobody_can_see_is_named(companies: Any) -> None:
     assert report.exit_code == 2
     assert "Fabrikam" in report.error
     assert "Adatum US" in report.error
+
+
+async def test_success_in_one_company_leaves_the_issue_about_another(
+    companies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each counterpart of a record fails and succeeds for itself."""
+    key = companies.crm.put("Products", Code="P1", Name="Chair")
+    german = Error("record", "blocked here")
+    monkeypatch.setattr(companies.erp, "_refused", lambda item: german if item.company == "de" else None)
+    await companies.sync("products")
+    assert (names(companies, "items", "us"), names(companies, "items", "de")) == ({"Chair"}, set())
+    [first] = await companies.issues()
+    assert (first.kind, first.reason, first.target) == ("failed", "erp/Adatum DE: blocked here", "erp/de")
+    companies.crm.edit("Products", key, Name="Armchair")
+    await companies.sync("products")
+    [still] = await companies.issues()
+    assert (still.id, still.attempts) == (first.id, 2), "the update of the one in the US says nothing about Germany"
+    item = next(iter(companies.erp.rows("items", "us")))
+    companies.erp.edit("items", item, company="us", displayName="Sofa")
+    await companies.sync("products")
+    assert [one.id for one in await companies.issues()] == [first.id]
+    monkeypatch.undo()
+    await companies.sync("products")
+    companies.crm.edit("Products", key, Name="Stool")
+    await companies.sync("products")
+    assert names(companies, "items", "us") == names(companies, "items", "de") == {"Stool"}
+    assert await companies.issues() == []

@@ -1,4 +1,4 @@
-"""Issues: records that need a person or a later event. At most one open issue of a kind per record."""
+"""Issues: records that need a person or a later event. At most one open issue of a kind per record and target."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ IssueState = Literal["open", "closed", "skipped"]
 @dataclass(slots=True)
 class Issue:
     """``kind``: failed, waiting, conflict, approval, ambiguous, review, delete, invisible, config …
-    ``key`` is empty where the issue is about no single record. ``label`` is what a person calls the
-    record, ``reason`` the sentence shown, ``code`` for programs. ``payload`` holds what is needed to go
-    on, ``choices`` what a person may pick, ``edited`` what the person changed for the next try.
-    ``waits_*`` name the record whose link must appear (kind ``waiting``)."""
+    ``key`` is empty where the issue is about no single record; ``target`` says which of a record's several
+    counterparts it is about (:attr:`weft.sync.work.Work.place`), and is empty where there can be but one.
+    ``label`` is what a person calls the record, ``reason`` the sentence shown, ``code`` for programs.
+    ``payload`` holds what is needed to go on, ``choices`` what a person may pick, ``edited`` what the person
+    changed for the next try. ``waits_*`` name the record whose link must appear (kind ``waiting``)."""
 
     flow: str
     entity: str
@@ -33,6 +34,7 @@ class Issue:
     company: str = ""
     object: str = ""
     key: str = ""
+    target: str = ""
     link_id: int | None = None
     label: str = ""
     reason: str = ""
@@ -57,7 +59,7 @@ _NAMES = tuple(f.name for f in fields(Issue))
 _COLUMNS = [table.c[name] for name in _NAMES]
 OPEN = table.c.state == literal_column("'open'")
 """Spelled out, not a parameter: only so may the database use the indexes on open issues."""
-_UNIQUE = ("flow", "kind", "side", "connection", "company", "object", "key")
+_UNIQUE = ("flow", "kind", "side", "connection", "company", "object", "key", "target")
 _RENEWED = ("entity", "label", "reason", "code", "error", "payload", "choices", "waits_entity",
             "waits_connection", "waits_key", "next_try_at", "updated_at", "run")  # fmt: skip
 
@@ -83,7 +85,7 @@ class Issues:
 
     def upsert_many(self, issues: Sequence[Issue]) -> None:
         """Open issues. Where one is open for the same (flow, kind, side, connection, company, object,
-        key), it is renewed instead: attempts + 1, new reason; ``opened_at`` stays, and so does a decision
+        key, target), it is renewed instead: attempts + 1, new reason; ``opened_at`` stays, and so does a decision
         (``edited`` of the kinds in ``DECIDED``)."""
         if not issues:
             return
@@ -111,10 +113,14 @@ class Issues:
         at: datetime,
         reason: str = "",
         kinds: Sequence[str] | None = None,
+        target: str | None = None,
     ) -> int:
-        """Close the open issues of these records (of some kinds only). Returns how many."""
+        """Close the open issues of these records (of some kinds only; with ``target`` those about this
+        counterpart, and those about none in particular). Returns how many."""
         closed = 0
         where = self._record(flow, side, connection, company, object)
+        if target is not None:
+            where.append(table.c.target.in_(list(dict.fromkeys(["", target]))))
         if kinds is not None:
             where.append(table.c.kind.in_(list(kinds)))
         for batch in sql.chunks(keys):

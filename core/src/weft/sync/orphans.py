@@ -59,7 +59,7 @@ async def settle(run: Run, end: End, compiled: CompiledMapping, company: str, ke
     for key in keys:
         if key not in open_keys:
             place = (end.side, end.connection, company, compiled.mapping.object.read, key)
-            settlement.solved.append((*place, (*SOLVED, "conflict", "review")))
+            settlement.solved.append((*place, (*SOLVED, "conflict", "review"), None))
     await settlement.commit()
     if born:
         settlement = Settlement(run)

@@ -160,7 +160,7 @@ class Pipeline:
         run = self.run
         reason = one.excluded or ""
         place = (end.side, end.connection, one.record.company, one.record.object, one.record.key)
-        settlement.solved.append((*place, SOLVED))  # what is outside the flow needs nobody
+        settlement.solved.append((*place, SOLVED, None))  # what is outside the flow needs nobody
         if len(run.excluded_parents) < REMEMBERED:
             run.excluded_parents[run.flow.entity.name, one.record.key] = reason
         if known:
@@ -236,6 +236,8 @@ class Pipeline:
             for work in group:
                 caught = work.half(place[0]).caught
                 for issue in issues[place].get(caught.record.key, []) if caught is not None else []:
+                    if issue.target not in ("", work.place):
+                        continue  # about another of its counterparts
                     if issue.kind == "failed":
                         work.failures = max(work.failures, issue.attempts)
                     if not issue.edited:

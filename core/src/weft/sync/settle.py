@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from weft.sync.identify import Candidates
     from weft.sync.run import Run
 
+Solved = tuple[str, str, str, str, str, tuple[str, ...], str | None]
+"""Whose issues are to be closed: side, connection, company, object, key, kinds, and the counterpart (None: all)."""
+
 SOLVED = ("failed", "waiting", "ambiguous", "approval", "invisible", "config", "delete")
 """Kinds of issue that a record's success closes."""
 
@@ -53,8 +56,8 @@ class Settlement:
     headers: list[tuple[str, str]] = field(default_factory=list)
     """Creates that are known to have happened, (intent id, key), though the record cannot be read yet."""
     entries: list[Entry] = field(default_factory=list)
-    issues: dict[tuple[str, str, str, str, str, str], Issue] = field(default_factory=dict)
-    solved: list[tuple[str, str, str, str, str, tuple[str, ...]]] = field(default_factory=list)
+    issues: dict[tuple[str, str, str, str, str, str, str], Issue] = field(default_factory=dict)
+    solved: list[Solved] = field(default_factory=list)
     hints: list[tuple[str, Hint]] = field(default_factory=list)
     cursors: list[Cursor] = field(default_factory=list)
     noted: Counter[str] = field(default_factory=Counter)
@@ -145,6 +148,8 @@ class Settlement:
             key = link.left_key if left else link.right_key
         else:
             raise LookupError("an issue needs a record or a link")
+        target = work.place if origin == "left" else ""
+        told = f"{self.run.runtime.place(*target.split('/', 1))}: {reason}" if target else reason
         self.put_issue(
             Issue(
                 flow=self.run.flow.name,
@@ -157,9 +162,10 @@ class Settlement:
                 company=company,
                 object=object_name,
                 key=key,
+                target=target,
                 link_id=link.id if link else None,
                 label=work.label,
-                reason=reason,
+                reason=told,
                 code=code,
                 error=asdict(error) if error else None,
                 payload=payload,
@@ -193,27 +199,27 @@ class Settlement:
             issue.error = {
                 name: mask(value) if isinstance(value, str) else value for name, value in issue.error.items()
             }
-        self.issues[issue.kind, issue.side, issue.connection, issue.company, issue.object, issue.key] = issue
+        place = (issue.side, issue.connection, issue.company, issue.object, issue.key)
+        self.issues[issue.kind, *place, issue.target] = issue
 
     def solve(self, work: Work, kinds: tuple[str, ...] = SOLVED) -> None:
         """Close what was open about both records of a work: it has succeeded."""
         sides: tuple[Side, Side] = ("left", "right")
         for side in sides:
             caught = work.half(side).caught
-            if side == "left" and work.origin == "right" and self.run.flow.several_targets:
-                continue  # it may be open about another of its counterparts
             if caught is not None:
                 record = caught.record
-                self.solved.append(
-                    (side, work.pair.connection_of(side), record.company, record.object, record.key, kinds)
-                )
+                place = (side, work.pair.connection_of(side), record.company, record.object, record.key)
+                self.solved.append((*place, kinds, work.place if side == "left" else None))
 
     def let_go(self, link: Link, *more: str) -> None:
         """One of a pair is gone: whatever else was open about the two has lost its purpose."""
         kinds = ("failed", "waiting", "ambiguous", "approval", "invisible", "conflict", "review", *more)
+        several = self.run.flow.several_targets
+        place = f"{link.right_connection}/{link.right_company}" if several else None
         self.solved += [
-            ("left", link.left_connection, link.left_company, link.left_object, link.left_key, kinds),
-            ("right", link.right_connection, link.right_company, link.right_object, link.right_key, kinds),
+            ("left", link.left_connection, link.left_company, link.left_object, link.left_key, kinds, place),
+            ("right", link.right_connection, link.right_company, link.right_object, link.right_key, kinds, None),
         ]
         self.forgotten += [(link.right_connection, link.left_key), (link.left_connection, link.right_key)]
 
@@ -427,14 +433,15 @@ class Settlement:
         for subject in self.used:
             tx.guards.use(flow.name, subject, now)
         # One statement a group, not a record: this is most of what settling a page costs.
-        solved: dict[tuple[str, str, str, str, tuple[str, ...]], list[str]] = defaultdict(list)
-        for side, connection, company, object_name, key, kinds in self.solved:
-            solved[side, connection, company, object_name, kinds].append(key)
+        solved: dict[tuple[str, str, str, str, tuple[str, ...], str | None], list[str]] = defaultdict(list)
+        for side, connection, company, object_name, key, kinds, target in self.solved:
+            solved[side, connection, company, object_name, kinds, target].append(key)
         reason = f"solved by run {self.run.id}"
-        for (side, connection, company, object_name, kinds), keys in solved.items():
+        for (side, connection, company, object_name, kinds, target), keys in solved.items():
             tx.issues.close_for(
-                flow.name, side, connection, company, object_name, keys, at=now, reason=reason, kinds=kinds
-            )
+                flow.name, side, connection, company, object_name, keys,
+                at=now, reason=reason, kinds=kinds, target=target,
+            )  # fmt: skip
         tx.issues.upsert_many(list(self.issues.values()))
         linked: dict[tuple[str, str], list[str]] = defaultdict(list)
         for link in self.new_links:

@@ -114,6 +114,15 @@ class Work:
         return "right" if self.right.caught is None else None
 
     @property
+    def place(self) -> str:
+        """Which of a left record's counterparts this pair is about: ``connection/company`` of the right side;
+        empty in flows where there can be but one."""
+        if not self.pair.flow.several_targets:
+            return ""
+        company = self.link.right_company if self.link is not None else self.target.company
+        return f"{self.pair.connection}/{company}"
+
+    @property
     def label(self) -> str:
         """What a person would call the record."""
         for half in (self.half(self.origin), self.left, self.right):
