@@ -64,6 +64,8 @@ GROUND = {
 }
 # What a connector builds on. The rest of weft is its inside.
 OPEN_TO_CONNECTORS = GROUND | {"", "config", "mapping", "model", "net", "testing"}
+# What `weft run` needs besides the rest of weft comes with the extras weft[daemon] and weft[otel].
+DAEMON = ("weft.alerts.", "weft.telemetry.health", "weft.telemetry.metrics", "weft.telemetry.traces")
 # A connector's own commands and its part in the demo are called by the command line and work with it.
 CALLED_BY_CLI = {"commands", "demo"}
 
@@ -306,13 +308,18 @@ def test_connectors_keep_to_what_is_open_to_them(folder: Path) -> None:
     assert inside == []
 
 
+def for_the_daemon(module: str) -> bool:
+    """Parts that run with an extra of their own and are imported only then."""
+    return module.startswith(DAEMON)
+
+
 def for_testing(module: str) -> bool:
     return module.startswith("weft.testing") or ".simulator" in module
 
 
 @pytest.mark.parametrize("folder", PROJECTS, ids=folder_ids)
 def test_every_import_is_declared(folder: Path) -> None:
-    """Always needed: among the dependencies. Imported when used, or by a simulator: an extra will do."""
+    """Always needed: among the dependencies. Imported when used, by a simulator or the daemon: an extra will do."""
     distributions = packages_distributions()
     needed, any_extra = declared(folder, extras=False), declared(folder, extras=True)
     own = {path.name for path in (folder / "src").iterdir()}
@@ -322,6 +329,7 @@ def test_every_import_is_declared(folder: Path) -> None:
         if one.typing_only or top in sys.stdlib_module_names or top in own or top == "weft":
             continue
         names = {canonicalize_name(name) for name in distributions.get(top, [top])}
-        if not names & (any_extra if one.lazy or for_testing(one.importer) else needed):
+        extra = one.lazy or for_testing(one.importer) or for_the_daemon(one.importer)
+        if not names & (any_extra if extra else needed):
             missing.setdefault("|".join(sorted(names)), str(one))
     assert missing == {}

@@ -234,10 +234,11 @@ print("\\n".join(failed))
 """
 # Migrations run inside alembic; __main__ acts when imported.
 NEVER_IMPORTED = r"\.migrations\.|__main__$"
+FOR_THE_DAEMON = r"^weft\.(alerts|telemetry\.(health|metrics|traces))"
 
 
 def test_production_code_imports_with_what_is_declared(make: Make) -> None:
-    skip = NEVER_IMPORTED + r"|^weft\.testing|\.simulator"
+    skip = NEVER_IMPORTED + r"|^weft\.testing|\.simulator|" + FOR_THE_DAEMON
     done = make("weft", "weft-bc", "weft-creatio").run(
         "python", "-W", "error", "-c", IMPORT_ALL, skip, "weft", "weft_bc", "weft_creatio"
     )
@@ -245,9 +246,18 @@ def test_production_code_imports_with_what_is_declared(make: Make) -> None:
     assert done.stdout.strip() == ""
 
 
+def test_the_daemon_imports_with_its_extras(make: Make) -> None:
+    environment = make("weft[daemon,otel]")
+    skip = NEVER_IMPORTED + r"|^weft\.testing"
+    done = environment.run("python", "-c", IMPORT_ALL, skip, "weft")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+
+
 def test_simulators_import_with_their_extra(make: Make) -> None:
     environment = make("weft[testing]", "weft-bc[simulator]", "weft-creatio[simulator]")
-    done = environment.run("python", "-c", IMPORT_ALL, NEVER_IMPORTED, "weft", "weft_bc", "weft_creatio")
+    skip = NEVER_IMPORTED + "|" + FOR_THE_DAEMON
+    done = environment.run("python", "-c", IMPORT_ALL, skip, "weft", "weft_bc", "weft_creatio")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
 

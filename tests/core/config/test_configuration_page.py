@@ -13,12 +13,14 @@ from weft.config.flows import FlowConfig, Guards, Retry, Totals
 from weft.config.loading import load_text
 from weft.config.models import Connection, ConnectionLimits, Document, Limits, Log
 from weft.config.page import configuration_page
+from weft.config.watching import AlertChannel, AlertRule, Alerts, QuietHours, Retention, Telemetry, Traces
 from weft.model.declared import EntityDeclaration, FieldDeclaration, LinesDeclaration
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 MODELS = [
     Document, Connection, FlowConfig, Guards, Totals, Retry, CompanyTarget, CompanyWhen, Log, Limits,
-    ConnectionLimits, EntityDeclaration, FieldDeclaration, LinesDeclaration,
+    ConnectionLimits, AlertChannel, AlertRule, Alerts, QuietHours, Retention, Telemetry, Traces,
+    EntityDeclaration, FieldDeclaration, LinesDeclaration,
 ]  # fmt: skip
 
 
@@ -43,7 +45,7 @@ def test_every_model_reachable_from_the_file_is_covered() -> None:
 
 def test_the_examples_on_the_page_load() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    whole, companies, mappings, entities = blocks
+    whole, companies, mappings, entities, alerts = blocks
     loaded = load_text(whole)
     assert loaded.flow("customers").companies_named("erp") == ["usmf", "demf"]
     for form in re.split(r"^(?=company:)", companies, flags=re.M)[1:]:
@@ -51,4 +53,7 @@ def test_the_examples_on_the_page_load() -> None:
         changed = re.sub(r"^    company: .*\n", lambda _, text=indented: text, whole, flags=re.M)
         assert load_text(changed).flow("customers").companies_named("erp")
     assert load_text(whole + mappings).mappings["erp"]["customer"]["default"]["fields"]
+    rules = load_text(whole + alerts).alerts.rules
+    assert rules["approval"] is None
+    assert (rules["silence"] and rules["silence"].about, rules["down"] and rules["down"].count) == ("silence", 2)
     assert "warranty" in load_text(whole + entities).entities

@@ -27,6 +27,10 @@ def problems(config: Config, catalogue: Catalogue) -> Iterator[str]:
         for entity in entities:
             if entity not in catalogue:
                 yield _at(config, ("mappings", connection, entity), _no_entity(catalogue, entity))
+    for name, rule in config.alerts.rules.items():
+        for named in (rule.flows if rule is not None else None) or ():
+            if named not in config.flows:
+                yield _at(config, ("alerts", "rules", name, "flows"), unknown("flow", named, config.flows))
     for connection in config.limits.connections:
         if connection not in config.connections:
             path = ("limits", "connections", connection)

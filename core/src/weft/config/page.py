@@ -14,6 +14,7 @@ from weft.config.companies import CompanyTarget, CompanyWhen
 from weft.config.flows import FlowConfig, Guards, Retry, Totals
 from weft.config.models import Connection, ConnectionLimits, Document, Limits, Log
 from weft.config.values import spell_duration
+from weft.config.watching import USUAL, AlertChannel, AlertRule, Alerts, QuietHours, Retention, Telemetry, Traces
 from weft.model.declared import EntityDeclaration, FieldDeclaration, LinesDeclaration
 
 _INTRO = """\
@@ -134,6 +135,45 @@ entities:
 """
 
 
+_ALERTS = """\
+## alerts
+
+`weft run` tells people what needs one, on any channel that [Apprise](https://github.com/caronc/apprise)
+knows: e-mail, Teams, Slack and a hundred more. Each thing is told once on each channel, again when there is
+ten times as much of it, and when it is well again. What has been told is kept in the state: a restart
+tells nothing twice, and of several workers one tells. `weft alerts test` sends a test message.
+
+```yaml
+alerts:
+  channels:
+    mail: {url: "${env:ALERT_MAIL}"}     # mailtos://user:password@smtp.example.com?to=ops@example.com
+    teams: {url: "${env:ALERT_TEAMS}", least: critical}
+  rules:
+    silence: {after: 2h}                 # changes a usual rule
+    approval: null                       # switches one off
+    refused: {about: issues, flows: customers, kinds: [failed, conflict], count: 5, severity: critical, to: mail}
+  digest: 15m
+  quiet: {start: 22:00, end: 06:00, timezone: Europe/Berlin}
+```
+"""
+
+_RETENTION = """\
+Links, bases, cursors and everything open are never forgotten. The journal is kept unless `journal` says how
+long; then only whole runs are given up, so that the chains of those that stay can still be verified, and of
+those given up the number of entries and the last hash remain.
+"""
+
+
+def _usual_rules() -> Iterator[str]:
+    yield "| Rule | About | Kinds | Count | After | Severity |"
+    yield "|---|---|---|---|---|---|"
+    for name, written in USUAL.items():
+        rule = AlertRule(**written)
+        kinds = ", ".join(f"`{kind}`" for kind in rule.kinds or ())
+        yield f"| `{name}` | `{rule.about}` | {kinds} | {rule.count} | {spell_duration(rule.after)} | {rule.severity} |"
+    yield ""
+
+
 def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
@@ -144,6 +184,8 @@ def _default(info: FieldInfo) -> str:
         return "see below"
     if value is None or value in ({}, [], ""):
         return ""
+    if isinstance(value, dict):
+        return "see below"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -170,6 +212,10 @@ def configuration_page() -> str:
     out += ["A field:", "", *_table(FieldDeclaration), "A collection of lines:", ""]
     out += [*_table(LinesDeclaration), "## log", "", *_table(Log), "## limits", "", *_table(Limits)]
     out += ["For one connection, under `limits.connections`:", "", *_table(ConnectionLimits)]
+    out += [_ALERTS, *_table(Alerts), "A channel:", "", *_table(AlertChannel), "A rule:", "", *_table(AlertRule)]
+    out += ["The usual rules:", "", *_usual_rules(), "### quiet", "", *_table(QuietHours)]
+    out += ["## telemetry", "", "See [metrics](metrics.md).", "", *_table(Telemetry)]
+    out += ["### traces", "", *_table(Traces), "## retention", "", _RETENTION, *_table(Retention)]
     return "\n".join(out).rstrip() + "\n"
 
 

@@ -69,6 +69,20 @@ def resolve(config: Config, connection: str, model: type[Settings], *, redactor:
     return settings
 
 
+def reveal(config: Config, written: str, path: Steps, *, redactor: Redactor) -> str:
+    """A text outside the connections with its references filled in, such as the address of an alert channel.
+    All of it is registered with ``redactor``.
+
+    :raises InvalidConfig: a missing reference.
+    """
+    filled, found, wrong = _fill(config, written, path)
+    if wrong:
+        raise InvalidConfig(wrong)
+    for value in (*found, str(filled)):
+        redactor.add(value)
+    return str(filled)
+
+
 def findings(config: Config, connection: str, settings: BaseModel) -> Iterator[Finding]:
     """Secrets of a connection that stand in the file in clear."""
     raw = config.connection(connection).settings

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from weft.state.alerts import Alert
     from weft.state.aliases import Alias
     from weft.state.cursors import Cursor
     from weft.state.guards import Approval
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from weft.state.workers import Lease, LeaseLost, Taken, Worker
 
 _WHERE = {
+    "Alert": "alerts",
     "Alias": "aliases",
     "Approval": "guards",
     "ChainCheck": "journal",
@@ -58,6 +60,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "Alert",
     "Alias",
     "Approval",
     "ChainCheck",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, case, func, literal_column, null, or_, select, text, update
+from sqlalchemy import Connection, bindparam, case, delete, func, literal_column, null, or_, select, text, update
 
 from weft.state import sql
 from weft.state.tables import issues as table
@@ -271,6 +271,12 @@ class Issues:
         )
         rows = self._db.execute(query.group_by(table.c.flow, table.c.kind))
         return {(flow, kind): n for flow, kind, n in rows}
+
+    def prune(self, before: datetime, limit: int = 5000) -> int:
+        """Forget issues that were closed before a time; skipped ones stay, they still say what is left alone.
+        Returns how many."""
+        old = select(table.c.id).where(table.c.state == "closed", table.c.closed_at < before).limit(limit)
+        return self._db.execute(delete(table).where(table.c.id.in_(old))).rowcount
 
     @staticmethod
     def _record(flow: str, side: str, connection: str, company: str, object: str) -> list[Any]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, literal_column, or_, select, update
 
 from weft.errors import StateError
 from weft.state import sql
@@ -184,10 +184,15 @@ class Journal:
         return entry
 
     def verify_chain(self, run_id: str) -> ChainCheck:
-        """Walk a run's entries and tell whether any was changed, removed, added or cut off."""
-        tip = self._db.execute(select(runs.c.journal_rows, runs.c.journal_tip).where(runs.c.id == run_id)).one_or_none()
-        if tip is None:
+        """Walk a run's entries and tell whether any was changed, removed, added or cut off. The journal of a
+        run that was pruned is whole in its export only; it is ``ok`` with 0 rows here."""
+        query = select(runs.c.journal_rows, runs.c.journal_tip, runs.c.pruned_at).where(runs.c.id == run_id)
+        found_run = self._db.execute(query).one_or_none()
+        if found_run is None:
             raise StateError(f"run {run_id} is not in the state")
+        *tip, pruned_at = found_run
+        if pruned_at is not None:
+            return ChainCheck(run_id, True, 0, None, f"its {tip[0]} entries were given up on {pruned_at:%Y-%m-%d}")
         previous, expected = "", 0
         columns = [table.c[n] for n in (*_HASHED, "prev_hash", "hash")]
         query = select(*columns).where(table.c.run_id == run_id).order_by(table.c.seq)
@@ -201,10 +206,17 @@ class Journal:
             if row["hash"] != _digest(previous, row):
                 return ChainCheck(run_id, False, expected, expected, "its content was changed")
             previous = row["hash"]
-        if (expected, previous) != tuple(tip):
+        if [expected, previous] != tip:
             problem = f"the journal ends at row {expected}, the run wrote {tip[0]}"
             return ChainCheck(run_id, False, expected, expected + 1, problem)
         return ChainCheck(run_id, True, expected)
+
+    def prune(self, limit: int = 5000) -> int:
+        """Delete entries of runs whose journal was given up (:meth:`Runs.mark_pruned`). Returns how many; call
+        again until it is 0."""
+        gone = select(runs.c.id).where(runs.c.pruned_at.is_not(None))
+        old = select(table.c.id).where(table.c.run_id.in_(gone)).limit(limit)
+        return self._db.execute(delete(table).where(table.c.id.in_(old))).rowcount
 
     def last_for(self, link_ids: Sequence[int]) -> dict[int, Entry]:
         """The newest entry of each link that has one."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, null, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, null, or_, select, update
 
+from weft.state import sql
 from weft.state.statistics import Statistics
 from weft.state.tables import runs as table
 
@@ -16,7 +17,8 @@ from weft.state.tables import runs as table
 @dataclass(slots=True)
 class Run:
     """``state``: ``running`` until finished, then ``done``, ``issues``, ``failed``, ``down``, ``stopped``, or
-    ``lost`` when its ``worker`` died. ``journal_rows`` and ``journal_tip`` are kept by the journal."""
+    ``lost`` when its ``worker`` died. ``journal_rows`` and ``journal_tip`` are kept by the journal. ``error``
+    is what stopped it, in words; ``pruned_at`` is when its journal was given up."""
 
     id: str
     flow: str
@@ -29,6 +31,8 @@ class Run:
     journal_rows: int = 0
     journal_tip: str = ""
     worker: str | None = None
+    error: str | None = None
+    pruned_at: datetime | None = None
 
 
 _NAMES = tuple(f.name for f in fields(Run))
@@ -61,10 +65,12 @@ class Runs:
         plan: Any = None,
         mode: str | None = None,
         lags: dict[str, int] | None = None,
+        error: str | None = None,
     ) -> None:
         """Close a run. ``mode`` corrects what it was started as: a first load or a sweep shows on the way.
-        ``lags`` counts its writes by :func:`weft.state.statistics.lag_name`."""
-        changed: dict[str, Any] = {"state": state, "finished_at": at}
+        ``lags`` counts its writes by :func:`weft.state.statistics.lag_name`. ``error`` says what stopped it,
+        secrets masked."""
+        changed: dict[str, Any] = {"state": state, "finished_at": at, "error": error or None}
         if counts is not None:
             changed["counts"] = counts
         if plan is not None:
@@ -119,3 +125,37 @@ class Runs:
         if flow is not None:
             query = query.where(table.c.flow == flow)
         return [Run(*row) for row in self._db.execute(query.order_by(table.c.started_at, table.c.id))]
+
+    def failing(self, flow: str, limit: int = 100) -> list[Run]:
+        """The newest runs of a flow that failed or found a system down, back to the last that did not."""
+        found: list[Run] = []
+        for run in self.page(flow=flow, limit=limit):
+            if run.state not in ("failed", "down"):
+                if run.state == "running":
+                    continue
+                break
+            found.append(run)
+        return found
+
+    # -- giving up what is old
+
+    def prunable(self, before: datetime, limit: int = 200) -> list[Run]:
+        """Runs that ended before a time and whose journal is still there, oldest first."""
+        query = select(*_COLUMNS).where(
+            table.c.finished_at < before, table.c.journal_rows > 0, table.c.pruned_at.is_(None)
+        )
+        return [Run(*row) for row in self._db.execute(query.order_by(table.c.started_at, table.c.id).limit(limit))]
+
+    def mark_pruned(self, ids: Sequence[str], at: datetime) -> None:
+        """Give up the journals of these runs; how long each was and its last hash stay."""
+        for batch in sql.chunks(ids):
+            self._db.execute(update(table).where(sql.among(self._db, table.c.id, batch)).values(pruned_at=at))
+
+    def prune_idle(self, before: datetime, limit: int = 5000) -> int:
+        """Forget runs that ended before a time and changed nothing, but for each flow's last of each outcome.
+        Returns how many."""
+        kept = select(func.max(table.c.started_at)).group_by(table.c.flow, table.c.state)
+        old = select(table.c.id).where(
+            table.c.finished_at < before, table.c.journal_rows == 0, table.c.started_at.not_in(kept)
+        )
+        return self._db.execute(delete(table).where(table.c.id.in_(old.limit(limit)))).rowcount

@@ -144,6 +144,8 @@ class State:
             yield Tx(connection, self._ids.take)
 
     async def _in_thread(self, executor: Executor, work: Callable[[], T]) -> T:
+        if self._closed:  # the executor would say so in words of its own
+            raise StateError(f"the state {self.place} is closed")
         future = asyncio.get_running_loop().run_in_executor(executor, work)
         try:
             return await asyncio.shield(future)

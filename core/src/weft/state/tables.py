@@ -190,6 +190,8 @@ runs = Table(
     Column("journal_rows", Integer, nullable=False, server_default="0"),
     Column("journal_tip", Text, nullable=False, server_default=""),
     Column("worker", Text),
+    Column("error", Text),
+    _time("pruned_at", nullable=True),
     Index("ix_runs_flow", "flow", "started_at"),
     Index("ix_runs_started", "started_at", "id"),
 )
@@ -453,4 +455,32 @@ sessions = Table(
     _text("address"),
     _text("agent"),
     Index("ix_sessions_expires", "expires_at"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("severity", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    _time("since"),
+    Column("state", Text, nullable=False),
+    _time("told_at", nullable=True),
+    Column("told_count", Integer, nullable=False),
+    CheckConstraint("state IN ('waiting', 'told', 'over')", name="state"),
+)
+
+alert_channels = Table(
+    "alert_channels",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("held_by", Text, nullable=False),
+    _time("held_until"),
+    _time("not_before"),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from weft.state.alerts import Alerts
 from weft.state.aliases import Aliases
 from weft.state.claims import Claims
 from weft.state.cursors import Cursors
@@ -35,6 +36,7 @@ class Tx:
     """
 
     __slots__ = (
+        "alerts",
         "aliases",
         "claims",
         "connection",
@@ -61,6 +63,7 @@ class Tx:
         self.connection = connection
         self.links = Links(connection, take_link_ids)
         self.aliases = Aliases(connection)
+        self.alerts = Alerts(connection)
         self.intents = Intents(connection)
         self.journal = Journal(connection)
         self.issues = Issues(connection)

@@ -173,7 +173,7 @@ async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:
         except Exception as error:  # a defect in a connector stops its flow, not the others
             state, error_text, code = _judged(run.runtime, run.flow.name, error)
         if not run.plan_only:
-            code = await _finish(run, state, code)
+            code = await _finish(run, state, code, error_text)
             state = "issues" if state == "done" and code else state
         span.note(state=state, mode=run.mode)
         run.tell()
@@ -193,13 +193,14 @@ def _judged(runtime: Runtime, flow: str, error: Exception) -> tuple[State, str, 
     return "failed", runtime.redactor(f"{type(error).__name__}: {error}"), 1
 
 
-async def _finish(run: Run, state: State, code: int) -> int:
+async def _finish(run: Run, state: State, code: int, error: str = "") -> int:
     def write(tx: Tx) -> bool:
         if state == "done":
             _drop_guard_questions(run, tx)
         open_issues = any(flow == run.flow.name for flow, _ in tx.issues.counts())
         final = "issues" if state == "done" and open_issues else state
-        tx.runs.finish(run.id, final, run.now, dict(run.counts), mode=run.mode, lags=dict(run.lags))
+        lags = dict(run.lags)
+        tx.runs.finish(run.id, final, run.now, dict(run.counts), mode=run.mode, lags=lags, error=error)
         return open_issues
 
     open_issues = await run.runtime.state.write(write)

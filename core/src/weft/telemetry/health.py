@@ -1,0 +1,74 @@
+"""``/health/live``, ``/health/ready`` and ``/metrics``, for the server to mount."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from weft.errors import WeftError
+from weft.telemetry.metrics import CONTENT_TYPE, Metrics
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from weft.runtime import Runtime
+
+Check = Callable[[], Awaitable[str]]
+"""Answers what is wrong, in words; empty when all is well."""
+
+PATIENCE = 5.0
+"""Seconds a check may take: whoever asks gives up soon after."""
+_FRESH = {"Cache-Control": "no-store"}
+
+
+def routes(runtime: Runtime, metrics: Metrics | None = None, checks: Mapping[str, Check] | None = None) -> list[Route]:
+    """The routes. ``checks`` by name make ``/health/ready`` fail besides the state's own check;
+    ``/metrics`` is there when there is somebody who counts."""
+
+    async def live(request: Request) -> Response:
+        return JSONResponse({"status": "alive"}, headers=_FRESH)
+
+    async def ready(request: Request) -> Response:
+        found = await _checked(runtime, {"state": _state(runtime), **(checks or {})})
+        good = not any(found.values())
+        shown = {name: wrong or "ok" for name, wrong in found.items()}
+        body = {"status": "ready" if good else "not ready", "checks": shown}
+        return JSONResponse(body, 200 if good else 503, headers=_FRESH)
+
+    async def measured(request: Request) -> Response:
+        assert metrics is not None
+        try:
+            return Response(await metrics.exposition(), media_type=CONTENT_TYPE, headers=_FRESH)
+        except WeftError as error:
+            return PlainTextResponse(runtime.redactor(str(error)), 503, headers=_FRESH)
+
+    found = [Route("/health/live", live), Route("/health/ready", ready)]
+    return [*found, Route("/metrics", measured)] if metrics is not None else found
+
+
+def _state(runtime: Runtime) -> Check:
+    async def check() -> str:
+        await runtime.state.read(lambda tx: tx.cursors.get("", "", ""))
+        return ""
+
+    return check
+
+
+async def _checked(runtime: Runtime, checks: Mapping[str, Check]) -> dict[str, str]:
+    """What each check says; one that takes too long or breaks is a failed one."""
+
+    async def one(check: Check) -> str:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return runtime.redactor(await check())
+        except TimeoutError:
+            return f"no answer within {PATIENCE:g} s"
+        except Exception as error:  # whatever breaks a check makes the process unready, not the answer fail
+            return runtime.redactor(str(error) if isinstance(error, WeftError) else f"{type(error).__name__}: {error}")
+
+    answers = await asyncio.gather(*(one(check) for check in checks.values()))
+    return dict(zip(checks, answers, strict=True))

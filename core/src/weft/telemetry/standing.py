@@ -1,0 +1,72 @@
+"""How things stand, read off the state in one short look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from weft.state.tables import hints, intents, runs
+
+if TYPE_CHECKING:
+    from weft.state.tx import Tx
+
+
+@dataclass(slots=True)
+class Standing:
+    """What is waiting, for how long, and who works on it."""
+
+    issues: dict[tuple[str, str], int]
+    """By (flow, kind)."""
+    approvals: dict[str, int]
+    agreed: dict[str, datetime]
+    """End of the last run of each flow in which all agreed."""
+    cursors: dict[tuple[str, str, str], datetime]
+    """The oldest of each (flow, connection, side)."""
+    hints: dict[str, tuple[int, datetime]]
+    """How many, and since when the oldest waits."""
+    unsettled: dict[tuple[str, str], int]
+    """Intents by (flow, state)."""
+    paused: set[str] = field(default_factory=set)
+    workers: dict[str, int] = field(default_factory=dict)
+
+
+def standing(tx: Tx, now: datetime) -> Standing:
+    """One look; every query is answered by an index or a small table."""
+    db = tx.connection
+    cursors: dict[tuple[str, str, str], datetime] = {}
+    for cursor in tx.cursors.all():
+        place = (cursor.flow, cursor.connection, cursor.side)
+        cursors[place] = min(cursor.at, cursors.get(place, cursor.at))
+    approvals: dict[str, int] = {}
+    for asked in tx.guards.approvals():
+        approvals[asked.flow] = approvals.get(asked.flow, 0) + 1
+    waiting = select(hints.c.flow, func.count(), func.min(hints.c.at)).group_by(hints.c.flow)
+    open_ones = (
+        select(intents.c.flow, intents.c.state, func.count())
+        .where(intents.c.state.in_(["open", "in_doubt"]))
+        .group_by(intents.c.flow, intents.c.state)
+    )
+    agreed = select(runs.c.flow, func.max(runs.c.finished_at)).where(runs.c.state == "done").group_by(runs.c.flow)
+    return Standing(
+        issues=tx.issues.counts(),
+        approvals=approvals,
+        agreed={flow: at for flow, at in db.execute(agreed) if at is not None},
+        cursors=cursors,
+        hints={flow: (count, oldest) for flow, count, oldest in db.execute(waiting)},
+        unsettled={(flow, state): count for flow, state, count in db.execute(open_ones)},
+        paused=_paused(tx, now),
+        workers=_workers(tx),
+    )
+
+
+def _paused(tx: Tx, now: datetime) -> set[str]:
+    return {pause.flow for pause in tx.pauses.active(now)}
+
+
+def _workers(tx: Tx) -> dict[str, int]:
+    alive = tx.workers.alive()
+    stopping = sum(worker.stopping for worker in alive)
+    return {"alive": len(alive) - stopping, "stopping": stopping, "overdue": len(tx.workers.overdue())}
