@@ -27,6 +27,7 @@ LAZY = {
     "conflicts": ("weft.cli.conflicts", "Decide fields that changed on both sides"),
     "links": ("weft.cli.links", "Look at, add, import and remove links between records"),
     "journal": ("weft.cli.journal", "Search, export and verify the journal"),
+    "alerts": ("weft.cli.alerts", "Show who is told what, and send a test message"),
     "verify": ("weft.cli.verify", "Read both sides whole and prove that they agree, with totals"),
     "plugins": ("weft.cli.plugins", "List installed connectors and what they can do"),
     "schema": ("weft.cli.schema", "Write the JSON Schema of weft.yaml for editors"),
