@@ -32,6 +32,10 @@ def test_what_is_not_json_is_a_value_error(text):
         json.loads(text)
 
 
+def test_an_unpaired_surrogate_does_not_spoil_a_page():
+    assert json.loads(b'{"a": "\\ud800", "b": 1.10}') == {"a": "\ud800", "b": Decimal("1.10")}
+
+
 @given(finite)
 def test_amounts_survive_the_round_trip(amount):
     again = json.loads(json.dumps({"amount": amount}))["amount"]

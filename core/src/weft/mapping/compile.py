@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from weft.mapping import document
-from weft.mapping.compiled import CompiledLines, CompiledMapping
+from weft.mapping.compiled import CompiledMapping
 from weft.mapping.expression import Expression, ExpressionError
+from weft.mapping.lines import CompiledLines
 from weft.mapping.loading import MappingError
 from weft.mapping.rules import Rule, compile_rule
 from weft.mapping.spec import FieldSpec, Reporter, specs
@@ -15,7 +16,7 @@ from weft.mapping.used import used
 from weft.model.entity import EntityType
 from weft.yamlpos import suggest
 
-__all__ = ["CompiledLines", "CompiledMapping", "RefObject", "compile_mapping"]
+__all__ = ["CompiledMapping", "RefObject", "compile_mapping"]
 
 RefObject = Callable[[str], str | None]
 """Entity name -> the object in which this connection keeps it, None when it keeps none."""
@@ -52,7 +53,7 @@ def compile_mapping(
             report.say(path, f"{entity.name} has no lines {name!r}{near}; there are: {there}")
             continue
         line_fields = built(each.fields, type_, (*path, "fields"), ())
-        lines[name] = CompiledLines(each, type_, line_fields)
+        lines[name] = CompiledLines(name, each, type_, line_fields)
         lines[name].when = report.expression(each.when, (*path, "when"))
         _needs(line_fields, [(lines[name].when, "when")], each.needs, path, report)
         lines[name].used = used(line_fields, [(lines[name].when, each.needs)], None)[""]

@@ -11,6 +11,7 @@ import orjson
 
 from weft.mapping import document
 from weft.mapping.expression import Expression, ExpressionError
+from weft.mapping.lines import CompiledLines, placed
 from weft.mapping.matching import conditions, match_values
 from weft.mapping.prints import printer
 from weft.mapping.reading import View, reader
@@ -22,28 +23,6 @@ from weft.mapping.writing import Put, Task, putter, writer
 from weft.model.entity import EntityType
 from weft.model.values import Fields
 from weft.records import Canonical, Child, Condition, LineChange, Mapped, Native, Op, Problem, Record
-
-
-class CompiledLines:
-    """One collection of lines, compiled."""
-
-    def __init__(self, map_: document.LineMap, entity: EntityType, fields: list[FieldSpec]) -> None:
-        self.map = map_
-        self.entity = entity
-        self.fields = fields
-        self.read = reader(fields)
-        self.write = writer(fields, map_.where, entity)
-        self.when: Expression | None = None
-        self.used: list[str] = []
-
-    def ordered(self, rows: Sequence[Record]) -> Sequence[Record]:
-        order = self.map.order
-        if order is None or any(row.data.get(order) is None for row in rows):
-            return rows
-        try:
-            return sorted(rows, key=lambda row: row.data[order])
-        except TypeError:  # numbers and texts mixed: leave them in the system's order
-            return rows
 
 
 class CompiledMapping:
@@ -166,29 +145,48 @@ class CompiledMapping:
 
     # -- in ----------------------------------------------------------------------------------------
 
-    def read(self, records: Iterable[Record], tables: Tables) -> list[Mapped]:
+    def read(self, records: Sequence[Record], tables: Tables) -> list[Mapped]:
         """Native records as canonical ones, one result each; raises nothing for a single record."""
-        return [self._read_one(record, tables) for record in records]
+        outside = [self._outside(record) for record in records]
+        inside = [record for record, why in zip(records, outside, strict=True) if why is None]
+        mapped = iter(self._read_all(inside, tables))
+        return [next(mapped) if why is None else why for why in outside]
 
-    def _read_one(self, record: Record, tables: Tables) -> Mapped:
-        mapping, locked = self.mapping, None
+    def _outside(self, record: Record) -> Mapped | None:
+        """Why a record is not part of the entity; None when it is."""
+        mapping = self.mapping
         for field, allowed in self._where:
             if field in record.data and _plain(record.data[field]) not in allowed:
                 return Mapped(excluded=f"not {mapping.entity}: {field} is {record.data[field]!r}")
         try:
             if self._when is not None and not self._when.truth(View(record)):
                 return Mapped(excluded=f"not {mapping.entity}: {mapping.when}")
-            if self._locked is not None:
-                locked = _reason(self._locked, record)
         except ExpressionError as error:
             return Mapped(problems=[Problem("", str(error), "expression")])
-        fields: Fields = {}
-        problems: list[Problem] = []
-        self._read(record, tables, fields, problems)
-        company = record.company
+        return None
+
+    def _read_all(self, records: Sequence[Record], tables: Tables) -> list[Mapped]:
+        problems: list[list[Problem]] = [[] for _ in records]
+        fields = self._read(records, tables, problems)
+        canonicals = [self._canonical(record, found) for record, found in zip(records, fields, strict=True)]
+        if self._locked is not None:
+            for record, canonical, wrong in zip(records, canonicals, problems, strict=True):
+                try:
+                    canonical.locked = _reason(self._locked, record)
+                except ExpressionError as error:
+                    wrong.append(Problem("", str(error), "expression"))
+        for lines in self.lines.values():
+            lines.read(records, canonicals, tables, problems)
+        return [
+            Mapped(problems=wrong) if wrong else Mapped(canonical)
+            for canonical, wrong in zip(canonicals, problems, strict=True)
+        ]
+
+    def _canonical(self, record: Record, fields: Fields) -> Canonical:
+        mapping, company = self.mapping, record.company
         if not company and mapping.company is not None:
             company = str(record.data.get(mapping.company) or "")
-        canonical = Canonical(
+        return Canonical(
             mapping.entity,
             record.object,
             record.key,
@@ -198,48 +196,7 @@ class CompiledMapping:
             record.version,
             record.changed_at,
             record.changed_by,
-            locked=locked,
         )
-        for name, lines in self.lines.items():
-            rows = record.children.get(name)
-            if rows is not None:
-                canonical.lines[name] = self._read_lines(name, lines, rows, company, tables, problems)
-        return Mapped(problems=problems) if problems else Mapped(canonical)
-
-    def _read_lines(
-        self,
-        name: str,
-        lines: CompiledLines,
-        rows: Sequence[Record],
-        company: str,
-        tables: Tables,
-        problems: list[Problem],
-    ) -> list[Canonical]:
-        found: list[Canonical] = []
-        for index, row in enumerate(lines.ordered(rows)):
-            fields: Fields = {}
-            wrong: list[Problem] = []
-            try:
-                if lines.when is not None and not lines.when.truth(View(row)):
-                    continue
-            except ExpressionError as error:
-                wrong.append(Problem("", str(error), "expression"))
-            else:
-                lines.read(row, tables, fields, wrong)
-            problems.extend(_placed(wrong, name, index))
-            found.append(
-                Canonical(
-                    lines.entity.name,
-                    row.object,
-                    row.key,
-                    fields,
-                    row.company or company,
-                    version=row.version,
-                    changed_at=row.changed_at,
-                    changed_by=row.changed_by,
-                )
-            )
-        return found
 
     # -- out ---------------------------------------------------------------------------------------
 
@@ -314,7 +271,7 @@ class CompiledMapping:
             if create and lines.map.own_key is not None:
                 own = self.own_key_of(change.id, lines.map.own_key)
                 child.data[lines.map.own_key.field] = own
-            problems.extend(_placed(wrong, change.collection, change.fields.get("position", change.id)))
+            problems.extend(placed(wrong, change.collection, change.fields.get("position", change.id)))
         return child
 
     def own_key_of(self, id: str, where: document.OwnKey | None = None) -> str:
@@ -373,12 +330,6 @@ def _reason(locked: Expression, record: Record) -> str | None:
     return result if isinstance(result, str) else f"locked: {locked.source}"
 
 
-def _placed(problems: Iterable[Problem], collection: str, index: Any) -> Iterable[Problem]:
-    for one in problems:
-        name = f"{collection}[{index}]" + (f".{one.field}" if one.field else "")
-        yield Problem(name, one.message, one.code, one.entity, one.key)
-
-
 def _plain(value: Any) -> Any:
     """A value of ``where`` as it is compared: texts (GUIDs among them) without regard to case."""
     return value.casefold() if isinstance(value, str) else value
@@ -397,6 +348,5 @@ def _currencies(entity: EntityType, native: Native | None, fields: Sequence[Fiel
     if native is None or entity.currency is None:
         return {}
     only = [spec for spec in fields if spec.canonical == entity.currency and spec.part is None]
-    found: Fields = {}
-    reader(only)(Record("", "", native), tables, found, [])
+    [found] = reader(only)([Record("", "", native)], tables, [[]])
     return {name: value for name, value in found.items() if value is not None}

@@ -9,7 +9,7 @@ are ``$blank(value)`` and, in exact decimals, ``$plus``, ``$minus``, ``$times``,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jlens
@@ -33,6 +33,7 @@ _LIMITS: dict[str, Any] = {
 REMEMBERED = 500
 """So many results an expression keeps; a result depends on nothing but the input."""
 _UNKNOWN = object()
+_PLAIN = frozenset([str, type(None)])
 
 
 class ExpressionError(ConfigError):
@@ -59,7 +60,7 @@ class Expression:
     ``lists`` names the inputs that are lists: missing, they are empty lists, not empty text.
     """
 
-    __slots__ = ("_compiled", "_known", "_reads", "_texts", "at", "reads", "source")
+    __slots__ = ("_compiled", "_known", "_reads", "at", "reads", "source", "texts")
 
     def __init__(self, source: str, at: str = "", lists: Iterable[str] = ()) -> None:
         self.source, self.at = source, at
@@ -81,10 +82,11 @@ class Expression:
             tuple((name, inner, name in many) for name, inner in self.reads.items()) if self.reads is not None else None
         )
 
-        texts = self._reads if self._reads and len(self._reads) <= 2 else ()
-        self._texts = tuple(name for name, inner, many in texts if inner is True and not many)
-        if len(self._texts) != len(texts):
-            self._texts = ()
+        self.texts: tuple[str, ...] | None = None
+        """Up to two fields, where a result depends on nothing but their values."""
+        plain = self._reads is not None and all(inner is True and not many for _, inner, many in self._reads)
+        if plain and len(self._reads or ()) <= 2:
+            self.texts = tuple(name for name, _, _ in self._reads or ())
         self._known: dict[tuple[str | None, ...], Any] = {}
 
     @classmethod
@@ -112,15 +114,39 @@ class Expression:
             self._known[key] = result
         return result
 
+    def evaluate_all(self, values: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The result for each of many records; a failure stands in its place.
+
+        Where nothing but a text or two goes in, what comes again is evaluated once.
+        """
+        if self.texts is None:
+            return [self._tried(value) for value in values]
+        columns = [[value.get(name) for value in values] for name in self.texts]
+        if any(not _PLAIN.issuperset(map(type, column)) for column in columns):
+            return [self._tried(value) for value in values]
+        keys = list(zip(*columns, strict=True)) if columns else [()] * len(values)
+        known = {key: self._tried(dict(zip(self.texts, key, strict=True))) for key in set(keys)}
+        if any(isinstance(result, dict | list) for result in known.values()):
+            return [self._tried(value) for value in values]  # two records must not share one
+        return [known[key] for key in keys]
+
+    def _tried(self, value: Mapping[str, Any]) -> Any:
+        try:
+            return self._evaluate(value)
+        except ExpressionError as error:
+            return error
+
     def _key(self, value: Mapping[str, Any]) -> tuple[str | None, ...] | None:
         """The inputs, where they are nothing but a short text or two: codes and words come again and again."""
+        if self.texts is None:
+            return None
         key = []
-        for name in self._texts:
+        for name in self.texts:
             raw = value[name] if name in value else None  # noqa: SIM401 - a record's view is dearer to get from
             if raw is not None and (raw.__class__ is not str or len(raw) > 40):
                 return None
             key.append(raw)
-        return tuple(key) if key else None
+        return tuple(key)
 
     def _evaluate(self, value: Mapping[str, Any]) -> Any:
         reads = self._reads

@@ -66,22 +66,20 @@ def printer(
     main = _row(sorted(fields))
     part_rows = [(name, _row(sorted(names))) for name, names in sorted(parts.items())]
     line_rows = [(name, _row(sorted(names))) for name, names in sorted(lines.items())]
-    start = blake2b(digest.encode(), digest_size=16)
+    start = digest.encode()
 
     def fingerprint(record: Record) -> str:
-        state = start.copy()
-        state.update(_dumps(main(record.data)))
+        values = [main(record.data)]
         for name, row in part_rows:
             children = record.children.get(name)
-            state.update(b"\0" if children is None else _dumps([row(child.data) for child in children]))
+            values.append([] if children is None else [row(child.data) for child in children] or [None])
+        text = start + _dumps(values)
         for name, row in line_rows:
             children = record.children.get(name)
             if children is None:
-                state.update(b"\0")
+                text += b"\0"
             else:
-                for line in sorted(_dumps((child.key, row(child.data))) for child in children):
-                    state.update(line)
-                state.update(b"\1")
-        return state.hexdigest()
+                text += b"".join(sorted(_dumps((child.key, row(child.data))) for child in children)) + b"\1"
+        return blake2b(text, digest_size=16).hexdigest()
 
     return fingerprint

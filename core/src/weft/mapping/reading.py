@@ -1,79 +1,172 @@
-"""Native records as canonical ones: functions built once from the compiled fields.
+"""Native records as canonical ones, a page and a field at a time: functions built once from the compiled fields.
 
 A field whose native counterpart is missing from the record is ABSENT. A part without a row (an empty
 list under its name) gives EMPTY; a part that was not read (no such name) gives ABSENT. Where several
 native fields feed one canonical field, the first that is not EMPTY wins.
+
+Records are read by columns, not by rows: what a field needs is worked out once a page, and codes and keys,
+which come again and again, are converted once each.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from weft.mapping.casts import Unfit, spelled, taker, text_blanks
-from weft.mapping.expression import ExpressionError
+from weft.mapping.casts import Take, Unfit, spelled, taker, text_blanks
+from weft.mapping.expression import Expression, ExpressionError
 from weft.mapping.spec import FieldSpec
 from weft.mapping.tables import Tables
 from weft.model.entity import FieldKind
-from weft.model.values import ABSENT, Fields, Ref
+from weft.model.values import ABSENT, Absent, Fields, Ref
 from weft.records import Native, Problem, Record
 
-Read = Callable[[Record, Tables, Fields, list[Problem]], None]
-"""Fills canonical fields from a record and adds what is wrong."""
+Problems = list[list[Problem]]
+"""What is wrong with each record of a page."""
+Read = Callable[[Sequence[Record], Tables, Problems], list[Fields]]
+"""The canonical fields of each record of a page; adds what is wrong with it."""
 
-_Take = Callable[[Any, Tables], Any]
+_TEXT = frozenset([str])
+_CODES = frozenset([str, type(None), Absent])
+
+
+class _Page(NamedTuple):
+    records: Sequence[Record]
+    rows: list[Native]
+    tables: Tables
+    problems: Problems
+
+    def only(self, indexes: Sequence[int]) -> _Page:
+        return _Page(
+            [self.records[index] for index in indexes],
+            [self.rows[index] for index in indexes],
+            self.tables,
+            [self.problems[index] for index in indexes],
+        )
+
+
+class _Column(NamedTuple):
+    """One field of every record. Only ``partly`` may there be an ABSENT among the values."""
+
+    values: Sequence[Any]
+    partly: bool
+
+
+_Fetch = Callable[[_Page], Sequence[Any]]
+_ReadColumn = Callable[[_Page], _Column]
 
 
 def reader(specs: Sequence[FieldSpec]) -> Read:
-    """One function that reads all readable fields of a record."""
-    readable = [spec for spec in specs if spec.readable]
-    feeds = Counter(spec.canonical for spec in readable)
-    texts: list[tuple[str, str, frozenset[Any], Callable[[Any], Any], FieldSpec]] = []
-    plain: list[tuple[str, str, Callable[[Any], Any], FieldSpec]] = []
-    special: list[tuple[str, Callable[[Record], Any], _Take, FieldSpec]] = []
-    for spec in readable:
-        name = spec.canonical or ""
-        simple = _plain_take(spec)
-        alone = feeds[name] == 1 and spec.part is None and spec.path is None and spec.in_ is None
-        if alone and simple is not None:
-            blanks = _text_blanks(spec)
-            if blanks is not None:
-                texts.append((name, spec.native, blanks, simple, spec))
-            else:
-                plain.append((name, spec.native, simple, spec))
-        else:
-            special.append((name, _fetch(spec), _table_take(spec, simple), spec))
+    """One function that reads all readable fields of a page."""
+    feeds: dict[str, list[_ReadColumn]] = {}
+    for spec in specs:
+        if spec.readable:
+            feeds.setdefault(spec.canonical or "", []).append(_reads(spec))
+    names = tuple(feeds)
+    reads = [first if not others else _first_of(first, others) for first, *others in feeds.values()]
 
-    def read(record: Record, tables: Tables, fields: Fields, problems: list[Problem]) -> None:
-        data = record.data
-        # Texts are most of every record: what their taker does with a str stands here, without the call.
-        for name, native, blanks, take, spec in texts:
-            raw = data.get(native, ABSENT)
-            if raw.__class__ is str:
-                fields[name] = raw if raw and raw not in blanks and not raw.isspace() else None
-            elif raw is not ABSENT:
-                try:
-                    fields[name] = take(raw)
-                except Unfit as error:
-                    problems.append(_problem(spec, error))
-        for name, native, take, spec in plain:
-            raw = data.get(native, ABSENT)
-            if raw is ABSENT:
-                continue
+    def read(records: Sequence[Record], tables: Tables, problems: Problems) -> list[Fields]:
+        page = _Page(records, [record.data for record in records], tables, problems)
+        columns = [one(page) for one in reads]
+        if not columns:
+            return [{} for _ in records]
+        found = [dict(zip(names, row, strict=True)) for row in zip(*[one.values for one in columns], strict=True)]
+        for name, column in zip(names, columns, strict=True):
+            if column.partly:
+                for fields in found:
+                    if fields[name] is ABSENT:
+                        del fields[name]
+        return found
+
+    return read
+
+
+def _first_of(first: _ReadColumn, others: Sequence[_ReadColumn]) -> _ReadColumn:
+    """Several native fields for one canonical field."""
+
+    def read(page: _Page) -> _Column:
+        values = list(first(page).values)
+        for other in others:
+            empty = [index for index, value in enumerate(values) if value is None or value is ABSENT]
+            for index, value in zip(empty, other(page.only(empty)).values, strict=True):
+                if value is not ABSENT:
+                    values[index] = value
+        return _Column(values, True)
+
+    return read
+
+
+def _reads(spec: FieldSpec) -> _ReadColumn:
+    if spec.in_ is not None:
+        return _evaluating(spec, spec.in_)
+    fetch, take_with, blanks = _fetch(spec), _take_with(spec), _text_blanks(spec)
+    coded = spec.target is not None or bool(spec.map.values) or bool(spec.field.values)
+
+    def read(page: _Page) -> _Column:
+        raws = fetch(page)
+        if blanks is not None and _TEXT.issuperset(map(type, raws)):
+            # Texts are most of every record: what their taker does with a str stands here, without the call.
+            return _Column([None if raw in blanks or raw.isspace() else raw for raw in raws], False)
+        by = _by_code if coded and _CODES.issuperset(map(type, raws)) else _one_by_one
+        return by(spec, take_with(page.tables), raws, page.problems)
+
+    return read
+
+
+def _by_code(spec: FieldSpec, take: Take, raws: Sequence[Any], problems: Problems) -> _Column:
+    """Each text is converted once, however often it comes."""
+    known: dict[Any, Any] = {}
+    failed: dict[Any, Problem] = {}
+    for raw in set(raws):
+        known[raw] = ABSENT
+        if raw is not ABSENT:
             try:
-                fields[name] = take(raw)
+                known[raw] = take(raw)
             except Unfit as error:
-                problems.append(_problem(spec, error))
-        for name, fetch, take_with, spec in special:
-            if fields.get(name) is not None:
-                continue
+                failed[raw] = _problem(spec, error)
+    if failed:
+        for raw, wrong in zip(raws, problems, strict=True):
+            if raw in failed:
+                wrong.append(failed[raw])
+    return _Column([known[raw] for raw in raws], bool(failed) or ABSENT in known)
+
+
+def _one_by_one(spec: FieldSpec, take: Take, raws: Sequence[Any], problems: Problems) -> _Column:
+    values: list[Any] = []
+    partly = False
+    for raw, wrong in zip(raws, problems, strict=True):
+        value: Any = ABSENT
+        if raw is not ABSENT:
             try:
-                raw = fetch(record)
-                if raw is not ABSENT:
-                    fields[name] = take_with(raw, tables)
+                value = take(raw)
+            except Unfit as error:
+                wrong.append(_problem(spec, error))
+        partly = partly or value is ABSENT
+        values.append(value)
+    return _Column(values, partly)
+
+
+def _evaluating(spec: FieldSpec, expression: Expression) -> _ReadColumn:
+    """A field that an expression over the whole record gives."""
+    take_with = _take_with(spec)
+    texts = frozenset(expression.texts or ())
+
+    def read(page: _Page) -> _Column:
+        flat = expression.texts is not None and all(texts.isdisjoint(record.children) for record in page.records)
+        results = expression.evaluate_all(page.rows if flat else [View(record) for record in page.records])
+        values: list[Any] = []
+        take = take_with(page.tables)
+        for result, wrong in zip(results, page.problems, strict=True):
+            try:
+                if isinstance(result, ExpressionError):
+                    raise result
+                values.append(take(result))
             except (Unfit, ExpressionError) as error:
-                problems.append(_problem(spec, error))
+                wrong.append(_problem(spec, error))
+                values.append(ABSENT)
+        return _Column(values, True)
 
     return read
 
@@ -86,7 +179,7 @@ def _text_blanks(spec: FieldSpec) -> frozenset[Any] | None:
     if kind == "any" and spec.map.cast is not None:
         kind = spec.map.cast
     as_text = kind == "text" if spec.target is None else spec.by == "code"
-    return text_blanks(spec.map.blank) if as_text else None
+    return text_blanks(spec.map.blank) | {""} if as_text else None
 
 
 def _problem(spec: FieldSpec, error: Exception) -> Problem:
@@ -107,25 +200,29 @@ class _Unknown(Unfit):
 # -- fetching --------------------------------------------------------------------------------------
 
 
-def _fetch(spec: FieldSpec) -> Callable[[Record], Any]:
-    if spec.in_ is not None:
-        expression = spec.in_
-        return lambda record: expression.evaluate(View(record))
-    if spec.part is not None:
-        part, native = spec.part, spec.native
-
-        def from_part(record: Record) -> Any:
-            rows = record.children.get(part)
-            if rows is None:
-                return ABSENT
-            return rows[0].data.get(native, ABSENT) if rows else None
-
-        return from_part
-    if spec.path is not None:
-        steps, whole = spec.path, spec.native
-        return lambda record: nested(record.data, steps, whole)
+def _fetch(spec: FieldSpec) -> _Fetch:
     native = spec.native
-    return lambda record: record.data.get(native, ABSENT)
+    if spec.part is not None:
+        part = spec.part
+        return lambda page: [_of_part(record.children.get(part), native) for record in page.records]
+    if spec.path is not None:
+        steps = spec.path
+        return lambda page: [nested(row, steps, native) for row in page.rows]
+    pick = itemgetter(native)
+
+    def of_main(page: _Page) -> Sequence[Any]:
+        try:
+            return list(map(pick, page.rows))
+        except KeyError:
+            return [row.get(native, ABSENT) for row in page.rows]
+
+    return of_main
+
+
+def _of_part(rows: Sequence[Record] | None, native: str) -> Any:
+    if rows is None:
+        return ABSENT
+    return rows[0].data.get(native, ABSENT) if rows else None
 
 
 def nested(data: Native, steps: Sequence[str], whole: str) -> Any:
@@ -136,7 +233,7 @@ def nested(data: Native, steps: Sequence[str], whole: str) -> Any:
     for step in steps:
         if value is None:
             return None
-        if not isinstance(value, Mapping):
+        if value.__class__ is not dict and not isinstance(value, Mapping):
             return ABSENT
         value = value.get(step, ABSENT)
         if value is ABSENT:
@@ -194,14 +291,16 @@ def _plain_take(spec: FieldSpec) -> Callable[[Any], Any] | None:
     return None
 
 
-def _table_take(spec: FieldSpec, simple: Callable[[Any], Any] | None) -> _Take:
+def _take_with(spec: FieldSpec) -> Callable[[Tables], Take]:
+    """The conversion of a field, given the tables of reference entities."""
+    simple = _plain_take(spec)
     if simple is not None:
-        return lambda raw, tables: simple(raw)
+        return lambda tables: simple
     entity, owner, by = spec.target.name if spec.target else "", spec.object or "", spec.by
     take = taker("ref", spec.map.blank)
     known = _native_table(spec, "text") if spec.map.values else {}
 
-    def by_id(raw: Any, tables: Tables) -> Any:
+    def by_id(tables: Tables, raw: Any) -> Any:
         if known:
             found = known.get(_hashed(raw), ABSENT)
             if found is not ABSENT:
@@ -215,7 +314,7 @@ def _table_take(spec: FieldSpec, simple: Callable[[Any], Any] | None) -> _Take:
             raise _Unknown(f"the {entity} with the key {key} is {missing}", entity, key)
         return code
 
-    def by_field(raw: Any, tables: Tables) -> Any:
+    def by_field(tables: Tables, raw: Any) -> Any:
         value = take(raw)
         if value is None:
             return None
@@ -225,7 +324,7 @@ def _table_take(spec: FieldSpec, simple: Callable[[Any], Any] | None) -> _Take:
             raise _Unknown(f"no {entity} is known whose {by} is {value!r}", entity, value)
         return Ref(owner, key)
 
-    return by_id if by == "id" else by_field
+    return lambda tables: partial(by_id if by == "id" else by_field, tables)
 
 
 def _one_of(allowed: tuple[str, ...], take: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -25,6 +25,8 @@ Progress = Callable[["Run"], None]
 TURNS = 4
 """Turns of the event loop after which a request is on its way, transports included. Only then may the page
 at hand take the processor: else the system would wait for us, and then we for it."""
+SLICE = 125
+"""Records mapped at a stretch: so many fit the processor's cache, and what has arrived meanwhile gets its turn."""
 Mode = Literal["changes", "first", "sweep", "keys", "plan", "verify"]
 
 
@@ -145,19 +147,20 @@ class Run:
         async def inner(records: Sequence[Record], **_: Any) -> list[Mapped]:
             return compiled.read(records, tables)
 
-        mapped = await self.runtime.plugins.await_around(
-            end.kind, "map", inner, ctx=self.context(end, company), direction="in", records=records
-        )
-        if prints is None:
-            prints = [compiled.fingerprint(record) for record in records]
-        rule = self.flow.rule_for(compiled)
-        caught = []
-        for record, print_, result in zip(records, prints, mapped, strict=True):
-            canonical = result.canonical
-            excluded = result.excluded
-            if canonical is not None and excluded is None and rule is not None and not rule(canonical):
-                excluded = f"outside the flow: {self.flow.config.when}"
-            caught.append(Caught(record, print_, canonical, list(result.problems), excluded))
+        rule, context = self.flow.rule_for(compiled), self.context(end, company)
+        caught: list[Caught] = []
+        for at in range(0, len(records), SLICE):
+            some = records[at : at + SLICE]
+            mapped = await self.runtime.plugins.await_around(
+                end.kind, "map", inner, ctx=context, direction="in", records=some
+            )
+            marks = prints[at : at + SLICE] if prints is not None else [compiled.fingerprint(one) for one in some]
+            for record, print_, result in zip(some, marks, mapped, strict=True):
+                canonical, excluded = result.canonical, result.excluded
+                if canonical is not None and excluded is None and rule is not None and not rule(canonical):
+                    excluded = f"outside the flow: {self.flow.config.when}"
+                caught.append(Caught(record, print_, canonical, result.problems, excluded))
+            await asyncio.sleep(0)
         return caught
 
     async def map_out(

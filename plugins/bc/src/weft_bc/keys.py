@@ -10,9 +10,10 @@ from weft.net.odata.batch import Item, send_batch
 from weft.net.odata.errors import ODataError
 from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import any_of
+from weft.net.odata.rows import Row
 from weft.records import Moved, Page, Query
 from weft_bc.failures import is_missing, reading
-from weft_bc.rows import TERMS, Row, chunks, records
+from weft_bc.rows import TERMS, chunks, records
 from weft_bc.selection import Plan
 from weft_bc.session import BcSession, Primary
 

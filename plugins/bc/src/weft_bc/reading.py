@@ -9,12 +9,13 @@ from dataclasses import replace
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import Term, and_, gt
+from weft.net.odata.rows import Row
 from weft.records import Context, Page, Query, Record
 from weft_bc.cursor import Cursor
 from weft_bc.failures import reading
 from weft_bc.journals import readable_path
 from weft_bc.keys import by_keys
-from weft_bc.rows import ETAG, Row, records
+from weft_bc.rows import ETAG, records
 from weft_bc.search import search
 from weft_bc.selection import Plan
 from weft_bc.session import BcSession, Primary, Replica

@@ -8,13 +8,13 @@ from typing import Any
 
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query, and_, any_of
+from weft.net.odata.rows import Row, plain
 from weft.records import Record
 from weft_bc.failures import reading
 from weft_bc.selection import LOCAL_CURRENCY, LinePlan, PartPlan, Plan, where_term
 from weft_bc.session import BcSession
 from weft_bc.values import Unaskable, asked, moment
 
-Row = dict[str, Any]
 ETAG = "@odata.etag"
 TERMS = 40
 """Values joined by OR in one filter: with guids about 2,400 characters of URL."""
@@ -23,14 +23,6 @@ TERMS = 40
 def chunks(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     for at in range(0, len(values), size):
         yield values[at : at + size]
-
-
-def plain(row: Row) -> Row:
-    """The fields of a row, without annotations."""
-    data = row.copy()  # annotations are few: to take them out is quicker than to pick the others
-    for name in [name for name in row if "@" in name]:
-        del data[name]
-    return data
 
 
 async def records(
@@ -55,24 +47,25 @@ async def records(
 
 
 def _record(plan: Plan, company: str, row: Row) -> Record:
-    children = {line.name: line_records(line, company, row) for line in plan.lines if line.expand.name in row}
-    data = plain(row)
+    data, key = plain(row), str(row[plan.key])
+    children: dict[str, list[Record]] = {}
     for line in plan.lines:
-        data.pop(line.expand.name, None)
+        if line.expand.name in data:
+            del data[line.expand.name]
+            children[line.name] = line_records(line, company, row)
     for part in plan.parts:
-        if part.expand is not None:
-            data.pop(part.expand.name, None)
-        if part.expand is not None and part.expand.name in row:
-            nested = row[part.expand.name]
-            children[part.name] = [_part_row(part, company, nested, str(row[plan.key]))] if nested else []
+        if part.expand is not None and part.expand.name in data:
+            nested = data.pop(part.expand.name)
+            children[part.name] = [_part_row(part, company, nested, key)] if nested else []
     return Record(
         plan.object,
-        str(row[plan.key]),
+        key,
         data,
-        company=company,
-        version=row.get(ETAG),
-        changed_at=moment(row.get(plan.changed)) if plan.changed else None,
-        children=children,
+        company,
+        row.get(ETAG),
+        moment(row.get(plan.changed)) if plan.changed else None,
+        None,
+        children,
     )
 
 

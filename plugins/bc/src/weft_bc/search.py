@@ -12,10 +12,11 @@ from weft.net.odata import query as odata
 from weft.net.odata.batch import Item, send_batch
 from weft.net.odata.literals import Value
 from weft.net.odata.query import Term, and_, any_of
+from weft.net.odata.rows import Row
 from weft.records import Condition, Page, Query
 from weft_bc.failures import reading
 from weft_bc.journals import readable_path
-from weft_bc.rows import TERMS, Row, chunks, records
+from weft_bc.rows import TERMS, chunks, records
 from weft_bc.selection import Plan
 from weft_bc.session import BcSession, Primary
 from weft_bc.values import Unaskable, asked

@@ -12,9 +12,10 @@ from weft.net.limiter import Lane
 from weft.net.odata.batch import Item as BatchItem
 from weft.net.odata.batch import Result, send_batch
 from weft.net.odata.errors import BatchRejected, ODataError, entity
+from weft.net.odata.rows import Row
 from weft.records import Error, Intents, Item
 from weft_bc.failures import fault_of, is_outage, told
-from weft_bc.rows import ETAG, Row
+from weft_bc.rows import ETAG
 from weft_bc.session import BcSession
 
 State = Literal["done", "refused", "later", "doubt"]

@@ -8,10 +8,11 @@ from typing import Any
 
 from weft.net import json as exact_json
 from weft.net.odata.errors import ODataError
+from weft.net.odata.rows import Row
 from weft.records import Context, Hint, Reply, Request, Subscription
 from weft_bc.describing import known_objects
 from weft_bc.failures import is_missing, is_stale, reading
-from weft_bc.rows import ETAG, Row
+from weft_bc.rows import ETAG
 from weft_bc.session import BcSession
 from weft_bc.values import moment
 

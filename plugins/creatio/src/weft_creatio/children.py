@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft.errors import ConfigError
-from weft.net.odata.client import Row
 from weft.net.odata.query import Query
+from weft.net.odata.rows import Row, plain
 from weft.records import Record
 from weft_creatio.failures import reading
 from weft_creatio.paging import grouped
@@ -82,7 +82,7 @@ def _precedence(row: Row) -> tuple[bool, bool, str, str]:
 
 def child_record(plan: ChildPlan, row: Row) -> Record:
     return Record(
-        plan.object, str(row["Id"]).lower(), clean(row), version=row.get("ModifiedOn"),
+        plan.object, str(row["Id"]).lower(), plain(row), version=row.get("ModifiedOn"),
         changed_at=stamp(row.get("ModifiedOn")), changed_by=author(row.get("ModifiedById")),
     )  # fmt: skip
 
@@ -94,11 +94,6 @@ def newest(record: Record) -> None:
         for child in rows:
             if child.changed_at and (record.changed_at is None or child.changed_at > record.changed_at):
                 record.changed_at, record.changed_by = child.changed_at, child.changed_by
-
-
-def clean(row: Row) -> dict[str, Any]:
-    """A row without OData's annotations."""
-    return {name: value for name, value in row.items() if "@" not in name}
 
 
 def author(value: Any) -> str | None:

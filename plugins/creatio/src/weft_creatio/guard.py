@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from weft.net.odata.client import Row
 from weft.net.odata.query import Query
+from weft.net.odata.rows import Row
 from weft.records import Error
 from weft_creatio.children import children, lists
 from weft_creatio.lines import is_paid, needs_line

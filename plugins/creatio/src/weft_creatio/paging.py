@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from weft.errors import ConfigError
-from weft.net.odata.client import Row
 from weft.net.odata.errors import ODataError
 from weft.net.odata.literals import Moment, Value, guid
-from weft.net.odata.query import Query, Term, after, and_, eq, ge, gt, or_
+from weft.net.odata.query import Query, Term, after, and_, any_of, eq, ge, gt
+from weft.net.odata.rows import Row
 from weft_creatio.session import CreatioSession
 from weft_creatio.values import stamp
 
@@ -184,6 +184,5 @@ def grouped(ids: Sequence[str], path: str, size: int, extra: Term | None = None)
     room = max(1, min(size, (98 - spent) // width))
     found = []
     for at in range(0, len(ids), room):
-        terms = or_(*(eq(path, guid(key)) for key in ids[at : at + room]))
-        found.append(and_(terms, extra))
+        found.append(and_(any_of(path, map(guid, ids[at : at + room])), extra))
     return found

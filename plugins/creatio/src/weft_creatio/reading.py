@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from weft.errors import EndpointDown
 from weft.net.odata.batch import Result
-from weft.net.odata.client import Row
 from weft.net.odata.literals import guid
 from weft.net.odata.query import Term, and_, eq, ge, gt, le, lt, ne, or_, startswith
+from weft.net.odata.rows import Row, plain
 from weft.records import Condition, Page, Record
 from weft.records import Query as Read
 from weft_creatio.changes import Cursor, watched, watermark
-from weft_creatio.children import attach, author, clean, lists
+from weft_creatio.children import attach, author, lists
 from weft_creatio.failures import is_denied, is_missing, reading
 from weft_creatio.outbox import Outbox
 from weft_creatio.paging import by_id, by_stamp, grouped
@@ -41,7 +41,7 @@ class Reader:
         plan = self.plan
         found = [
             Record(
-                plan.object, str(row["Id"]).lower(), clean(row),
+                plan.object, str(row["Id"]).lower(), plain(row),
                 version=row.get(plan.version) if plan.version else None,
                 changed_at=stamp(row.get(plan.changed)) if plan.changed else None,
                 changed_by=author(row.get(plan.changed_by)) if plan.changed_by else None,

@@ -14,10 +14,11 @@ from weft.net.auth import Auth, OAuthClientCredentials
 from weft.net.errors import NetError
 from weft.net.limiter import Lane
 from weft.net.odata.batch import Item, Result, send_batch
-from weft.net.odata.client import ODataClient, Row
+from weft.net.odata.client import ODataClient
 from weft.net.odata.errors import ODataError
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, parse
 from weft.net.odata.query import Query, eq
+from weft.net.odata.rows import Row
 from weft.net.retry import Retry
 from weft.net.session import HttpSession
 from weft.net.settings import HttpSettings

@@ -15,10 +15,9 @@ from weft.net.odata.dialect import V4, Dialect
 from weft.net.odata.errors import ODataError, entity, odata_error
 from weft.net.odata.literals import Key, property_path, qualified, wire
 from weft.net.odata.query import Query, after
+from weft.net.odata.rows import Row
 from weft.net.response import Response
 from weft.net.session import HttpSession, origin
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

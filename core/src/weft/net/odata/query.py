@@ -104,7 +104,13 @@ def not_(term: Term) -> Term:
 
 def any_of(field: str, values: Iterable[Value]) -> Term:
     """`field eq a or field eq b …`; mind the system's limit of terms."""
-    return or_(*(eq(field, value) for value in values))
+    given = list(values)
+    if not given:
+        raise ValueError("or of no terms: an empty filter would match everything")
+    start = f"{property_path(field)} eq "
+    return Term(
+        lambda fmt: " or ".join([start + fmt(value) for value in given]), len(given), "or" if len(given) > 1 else ""
+    )
 
 
 def after(position: Sequence[tuple[str, Value]]) -> Term:
