@@ -153,3 +153,23 @@ def test_a_large_document_is_quick():
     assert len(meta.sets) == 1400
     assert len(meta.entity("S1399").properties) == 17
     assert spent < 2.0
+
+
+def test_annotations_of_fields_and_types():
+    meta = parse(
+        EDMX.replace(
+            b'<Property Name="notes" Type="Edm.String" MaxLength="max"/>',
+            b"""<Property Name="notes" Type="Edm.String"><Annotation Term="Core.IsRequired" Bool="true"/>
+                <Annotation Term="Core.AXType"><EnumMember>Core.AXType/Date</EnumMember></Annotation></Property>""",
+        )
+        .replace(b"<ReferentialConstraint", b'<Annotation Term="Core.LabelId" String="nav"/><ReferentialConstraint')
+        .replace(
+            b'<Annotation Term="OData.Community',
+            b'<Annotation Term="Core.LabelId" String="@SYS1"/><Annotation Term="OData.Community',
+        )
+    )
+    customer = meta.entity("customers")
+    notes = customer.properties["notes"]
+    assert notes.annotations == {"Core.IsRequired": "true", "Core.AXType": "Core.AXType/Date"}
+    assert customer.properties["number"].annotations == {}
+    assert customer.annotations == {"Core.LabelId": "@SYS1"}

@@ -15,12 +15,12 @@ from weft.net.failures import lost
 from weft.net.odata.errors import ODataError
 from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.rows import Row
+from weft.net.odata.sending import Answer, Call, halt
 from weft.records import Child, Error, Item, Outcome
 from weft_bc.failures import DUPLICATE, is_missing, is_outage, told
 from weft_bc.outcomes import failed, set_in, typed
 from weft_bc.rows import ETAG
 from weft_bc.selection import LinePlan, Plan
-from weft_bc.sending import Answer, Call, halt
 from weft_bc.session import Primary
 
 if TYPE_CHECKING:

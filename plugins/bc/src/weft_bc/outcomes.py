@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from weft.net.odata.metadata import Metadata, Property
+from weft.net.odata.sending import Answer
 from weft.records import Item, Outcome
 from weft_bc.failures import is_missing, is_stale
-from weft_bc.sending import Answer
 from weft_bc.values import written
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query as ODataQuery
-from weft.net.odata.query import Term, and_, gt
 from weft.net.odata.rows import Row
+from weft.net.odata.stamps import pages_by_stamp
 from weft.records import Context, Page, Query, Record
 from weft_bc.cursor import Cursor
 from weft_bc.failures import reading
@@ -151,63 +151,35 @@ class Sweep:
             yield page
 
     async def _since(self, cursor: Cursor) -> AsyncIterator[Page]:
-        """Rows in the order of their stamps. A row that changes meanwhile only moves towards the end.
-
-        Pages continue by stamp and not by the service's link: the link names the last row, and a row
-        that moved would take the place in the order with it.
-        """
-        field, size = self.plan.changed or "", self.size
+        """Rows in the order of their stamps."""
+        field = self.plan.changed or ""
         start = None if cursor.since is None else _earlier(cursor.since, self.session.settings.overlap)
-        newest = cursor.since
-        seen: set[tuple[str, str]] = set()
-        while True:
-            rows = await self._window(field, start, size)
-            fresh = [row for row in rows if (str(row[self.plan.key]), str(row.get(ETAG))) not in seen]
-            stamps = [at for row in rows if (at := moment(row.get(field))) is not None]
-            if stamps:
-                newest = max(stamps) if newest is None else max(newest, max(stamps))
-            if len(rows) < size:
-                done = replace(cursor, since=newest)
-                yield Page(await self._records(fresh), cursor=done.text())
-                return
-            yield Page(await self._records(fresh))
-            following = max(stamps) - _ROUNDING if stamps else start
-            if following is None or (start is not None and following <= start):
-                # more rows share one moment than fit a page
-                if size >= LARGEST_PAGE:
-                    async for page in self._rest(field, start, replace(cursor, since=newest)):
-                        yield page
-                    return
-                size = min(size * 4, LARGEST_PAGE)
-                continue
-            start = following
-            seen = {
-                (str(row[self.plan.key]), str(row.get(ETAG)))
-                for row in rows
-                if (at := moment(row.get(field))) is not None and at > start
-            }
-
-    async def _window(self, field: str, start: dt.datetime | None, size: int) -> list[Row]:
-        rows: list[Row] = []
-        query = self.plan.query(filter=self._after(field, start), orderby=(field,), top=size)
         with reading():
-            async for page in self.session.client.pages(self.path, query, headers=self.headers, lane=self.lane):
-                rows += page.rows
-        return rows
-
-    async def _rest(self, field: str, start: dt.datetime | None, cursor: Cursor) -> AsyncIterator[Page]:
-        query = self.plan.query(filter=self._after(field, start))
-        with reading():
-            async for page in self.session.client.pages(
-                self.path, query, page_size=LARGEST_PAGE, headers=self.headers, lane=self.lane
+            async for found in pages_by_stamp(
+                self.session.client,
+                self.path,
+                self.plan.query(filter=self.plan.where),
+                field,
+                since=start,
+                newest=cursor.since,
+                size=self.size,
+                largest=LARGEST_PAGE,
+                stamp=lambda row: moment(row.get(field)),
+                identity=lambda row: (str(row[self.plan.key]), str(row.get(ETAG))),
+                rest=self._rest,
+                rounding=_ROUNDING,
+                headers=self.headers,
+                lane=self.lane,
             ):
-                last = page.next_link is None
-                yield Page(await self._records(page.rows), cursor=cursor.text() if last else None)
+                done = replace(cursor, since=found.newest).text() if found.last else None
+                yield Page(await self._records(found.rows), cursor=done)
 
-    def _after(self, field: str, start: dt.datetime | None) -> Term | None:
-        since = None if start is None else gt(field, start)
-        terms = [term for term in (since, self.plan.where) if term is not None]
-        return and_(*terms) if terms else None
+    async def _rest(self, query: ODataQuery) -> AsyncIterator[list[Row]]:
+        """In the order of the primary key, following the service's links."""
+        async for page in self.session.client.pages(
+            self.path, query, page_size=LARGEST_PAGE, headers=self.headers, lane=self.lane
+        ):
+            yield page.rows
 
 
 def _earlier(at: dt.datetime, seconds: float) -> dt.datetime | None:

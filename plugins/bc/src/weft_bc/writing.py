@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from weft.net.odata.sending import Answer, Call, Halt
 from weft.records import Context, Error, Intents, Item, Outcome, Query, Record
 from weft_bc.documents import DocumentWriter
 from weft_bc.journals import BATCHES, NAMED_BY, batch_id
 from weft_bc.outcomes import failed, key_in, typed
 from weft_bc.rows import records
 from weft_bc.selection import Plan
-from weft_bc.sending import Answer, Call, Halt, Sender
+from weft_bc.sending import sender
 from weft_bc.session import BcSession
 
 
@@ -30,7 +31,7 @@ class Writer:
         self.ctx = ctx
         self.session = session
         self.intents = intents
-        self.sender = Sender(session, intents, ctx.lane)
+        self.sender = sender(session, intents, ctx.lane)
         self._plans: dict[int, Plan] = {}
 
     async def write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:

@@ -19,7 +19,8 @@ class MetadataError(ValueError):
 class Property:
     """`type` is the Edm or qualified enum type; `collection` if it was Collection(…).
 
-    `max_length` in characters, None for unlimited or unknown. `scale` is None for variable.
+    `max_length` in characters, None for unlimited or unknown. `scale` is None for variable. `annotations`:
+    term as written -> text, `true`/`false` or the member of an enum.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Property:
     precision: int | None = None
     scale: int | None = None
     collection: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class EntityType:
     abstract: bool = False
     open: bool = False
     has_stream: bool = False
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Metadata:
             merged.keys = part.keys or merged.keys
             merged.properties |= part.properties
             merged.navigation |= part.navigation
+            merged.annotations |= part.annotations
             merged.open = merged.open or part.open
             merged.has_stream = merged.has_stream or part.has_stream
         return merged
@@ -127,6 +131,7 @@ def parse(document: bytes) -> Metadata:
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         parser.Parse(document, True)
@@ -165,6 +170,10 @@ class _Reader:
         self._keys: list[str] | None = None
         self._enum: tuple[str, bool, dict[str, int | None]] | None = None
         self._navigation: tuple[Navigation, dict[str, str]] | None = None
+        self._annotated: dict[str, str] | None = None
+        """What an annotation met now belongs to."""
+        self._term = ""
+        self._member_text = False
         self._operation: tuple[str, bool, bool, dict[str, str], list[str]] | None = None
 
     def start(self, tag: str, given: dict[str, str]) -> None:
@@ -180,6 +189,10 @@ class _Reader:
         finish = _ENDS.get(tag.rpartition(":")[2])
         if finish is not None:
             finish(self)
+
+    def text(self, data: str) -> None:
+        if self._member_text and self._annotated is not None and data.strip():
+            self._annotated[self._term] = data.strip()
 
     def _schema(self, given: dict[str, str]) -> None:
         self._namespace = given.get("Namespace", "")
@@ -198,9 +211,10 @@ class _Reader:
             has_stream=given.get("HasStream") == "true",
         )
         self._meta.types[self._type.name] = self._type
+        self._annotated = self._type.annotations
 
     def _end_type(self) -> None:
-        self._type = None
+        self._type = self._annotated = None
 
     def _key(self, given: dict[str, str]) -> None:
         self._keys = []
@@ -219,6 +233,7 @@ class _Reader:
             return
         kind, collection = _element(given.get("Type", "Edm.String"))
         name = given.get("Name", "")
+        self._annotated = {}
         self._type.properties[name] = Property(
             name,
             kind,
@@ -227,7 +242,23 @@ class _Reader:
             _number(given.get("Precision")),
             _number(given.get("Scale")),
             collection,
+            self._annotated,
         )
+
+    def _end_property(self) -> None:
+        self._annotated = None if self._type is None else self._type.annotations
+
+    def _annotation(self, given: dict[str, str]) -> None:
+        self._term = given.get("Term", "")
+        value = given.get("String", given.get("Bool", given.get("Int", given.get("EnumMember"))))
+        if self._annotated is not None and value is not None:
+            self._annotated[self._term] = value
+
+    def _enum_member(self, given: dict[str, str]) -> None:
+        self._member_text = True
+
+    def _end_enum_member(self) -> None:
+        self._member_text = False
 
     def _navigation_property(self, given: dict[str, str]) -> None:
         if self._type is None:
@@ -235,6 +266,7 @@ class _Reader:
         kind, collection = _element(given.get("Type", given.get("ToRole", "")))
         name = given.get("Name", "")
         constraints: dict[str, str] = {}
+        self._annotated = None  # an annotation met now is about the navigation
         self._type.navigation[name] = Navigation(
             name,
             kind,
@@ -248,6 +280,7 @@ class _Reader:
 
     def _end_navigation(self) -> None:
         self._navigation = None
+        self._annotated = None if self._type is None else self._type.annotations
 
     def _constraint(self, given: dict[str, str]) -> None:
         if self._navigation is not None and "Property" in given:
@@ -318,6 +351,7 @@ class _Reader:
                         p.precision,
                         p.scale,
                         p.collection,
+                        p.annotations,
                     )
             for n in entity.navigation.values():
                 if self._real(n.type) != n.type:
@@ -344,6 +378,8 @@ _STARTS = {
     "Key": _Reader._key,
     "PropertyRef": _Reader._key_part,
     "Property": _Reader._property,
+    "Annotation": _Reader._annotation,
+    "EnumMember": _Reader._enum_member,
     "NavigationProperty": _Reader._navigation_property,
     "ReferentialConstraint": _Reader._constraint,
     "EnumType": _Reader._enum_type,
@@ -359,6 +395,8 @@ _ENDS = {
     "EntityType": _Reader._end_type,
     "ComplexType": _Reader._end_type,
     "Key": _Reader._end_key,
+    "Property": _Reader._end_property,
+    "EnumMember": _Reader._end_enum_member,
     "NavigationProperty": _Reader._end_navigation,
     "EnumType": _Reader._end_enum,
     "Action": _Reader._end_operation,
