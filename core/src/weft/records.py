@@ -293,7 +293,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A native field as the live system describes it. ``kind`` as in :class:`weft.model.entity.Field`."""
+    """A native field as the live system describes it. ``kind`` as in :class:`weft.model.entity.Field`;
+    ``create_only``: given when a record is created, and not changed afterwards."""
 
     name: str
     kind: str
@@ -304,6 +305,7 @@ class Property:
     read_only: bool = False
     target: str | None = None
     values: tuple[str, ...] = ()
+    create_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,14 @@ class _Checker:
                     f"{schema.name}.{spec.native} is read-only when a record is {verb}",
                     "set `on: read`",
                 )
+            elif native.create_only and not create:
+                self.say(
+                    "error",
+                    where,
+                    spec.native,
+                    f"{schema.name}.{spec.native} cannot be changed once the record is created",
+                    "set `on: create`",
+                )
             self.type_of(native, spec, where)
             self.length_of(native, spec, where)
             self.values_of(native, spec, where)

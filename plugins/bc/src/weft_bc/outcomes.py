@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from weft.net.odata import outcomes
 from weft.net.odata.metadata import Metadata, Property
 from weft.net.odata.sending import Answer
 from weft.records import Item, Outcome
@@ -18,15 +19,8 @@ def typed(data: Mapping[str, Any], known: Mapping[str, Property], meta: Metadata
 
 
 def failed(item: Item, answer: Answer) -> Outcome:
-    """The outcome of a call that did not succeed. A record that is not there any more is a conflict too:
-    core reads it again and learns what became of it."""
-    if answer.state == "doubt":
-        return Outcome(item.id, "in_doubt", key=item.key, error=answer.error)
-    if answer.state == "later":
-        return Outcome(item.id, "retry", key=item.key, error=answer.error)
-    odata = answer.odata
-    stale = odata is not None and item.op != "create" and (is_stale(odata) or is_missing(odata))
-    return Outcome(item.id, "conflict" if stale else "rejected", key=item.key, error=answer.error)
+    """The outcome of a call that did not succeed."""
+    return outcomes.failed(item, answer, lambda error: is_stale(error) or is_missing(error))
 
 
 def key_in(location: str | None) -> str | None:

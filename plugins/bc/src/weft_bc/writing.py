@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from weft.net.odata.sending import Answer, Call, Halt
+from weft.net.odata.outcomes import side_by_side, until_halt
+from weft.net.odata.sending import Answer, Call
 from weft.records import Context, Error, Intents, Item, Outcome, Query, Record
 from weft_bc.documents import DocumentWriter
 from weft_bc.journals import BATCHES, NAMED_BY, batch_id
@@ -37,15 +37,8 @@ class Writer:
     async def write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
         """One outcome an item. Once nothing can be sent any more, the rest is told to be tried later and
         core's exception is raised."""
-        waiting = {item.id: item for item in items}
-        try:
-            async for outcome in self._write(items):
-                waiting.pop(outcome.id, None)
-                yield outcome
-        except Halt as halt:
-            for item in waiting.values():
-                yield Outcome(item.id, "retry", key=item.key, error=halt.error)
-            raise halt.why from None
+        async for outcome in until_halt(items, self._write(items)):
+            yield outcome
 
     async def _write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
         simple: list[Call] = []
@@ -63,38 +56,11 @@ class Writer:
         for call in simple:
             if not call.method:
                 yield Outcome(call.item.id, "unchanged", key=call.item.key, version=call.item.version)
-        async for outcome in self._documents(documents):
+        async for outcome in side_by_side(documents, self._document, self.session.settings.max_concurrency):
             yield outcome
 
-    async def _documents(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
-        """Documents side by side, as many at a time as the connection takes."""
-        if not items:
-            return
-        gate = asyncio.Semaphore(self.session.settings.max_concurrency)
-
-        async def one(item: Item) -> Outcome | Halt:
-            async with gate:
-                try:
-                    plan = await self.plan(item)
-                    return await DocumentWriter(self, plan, item).write()
-                except Halt as halt:
-                    return halt
-
-        tasks = [asyncio.create_task(one(item)) for item in items]
-        halted: Halt | None = None
-        try:
-            for task in asyncio.as_completed(tasks):
-                result = await task
-                if isinstance(result, Halt):
-                    halted = result
-                else:
-                    yield result
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        if halted is not None:
-            raise halted
+    async def _document(self, item: Item) -> Outcome:
+        return await DocumentWriter(self, await self.plan(item), item).write()
 
     # -- pieces ------------------------------------------------------------------------------------
 

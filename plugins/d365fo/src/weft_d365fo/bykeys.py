@@ -1,0 +1,128 @@
+"""Records by key, and what became of those that are not there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal
+
+from weft.net.limiter import Lane
+from weft.net.odata.errors import ODataError
+from weft.net.odata.query import Query as ODataQuery
+from weft.net.odata.query import any_of, eq, or_
+from weft.records import Moved, Page, Query
+from weft_d365fo.failures import is_missing, reading
+from weft_d365fo.keys import KeyShape
+from weft_d365fo.rows import PENDING, TERMS, Row, chunks, records
+from weft_d365fo.selection import Plan
+from weft_d365fo.session import FoSession
+from weft_d365fo.values import Unaskable
+
+State = Literal["missing", "invisible"]
+
+
+async def by_keys(session: FoSession, plan: Plan, query: Query, *, lane: Lane) -> AsyncIterator[Page]:
+    """The records with these keys. One that is missing from the list is asked for by itself: only an
+    answer that *this* record is not there makes it gone."""
+    good: list[str] = []
+    alien: list[str] = []
+    meta = await session.metadata()
+    for key in dict.fromkeys(query.keys):
+        try:
+            plan.shape.parse(key, meta)
+            good.append(key)
+        except Unaskable:
+            alien.append(key)
+    if alien:
+        session.log.warning("%s: not a key of this object: %s", plan.object, ", ".join(alien[:5]))
+        yield Page(invisible=alien)
+    for some in chunks(good, TERMS):
+        rows = await find(session, plan, query.company, some, lane)
+        if rows is None:
+            yield Page(invisible=list(some))
+            continue
+        page = Page(await records(session, plan, query.company, rows, lane=lane))
+        there = {record.key.casefold(): record for record in page.records}
+        for key in some:  # under the spelling it was asked by
+            if key.casefold() in there:
+                there[key.casefold()].key = key
+        absent = [key for key in some if key.casefold() not in there]
+        if absent:
+            await _tell_apart(session, plan, query.company, absent, page, lane)
+        yield page
+
+
+async def find(session: FoSession, plan: Plan, company: str, keys: Sequence[str], lane: Lane) -> list[Row] | None:
+    """The rows with these keys that there are; None when the user may not read the object."""
+    meta = await session.metadata()
+    if len(plan.shape.fields) == 1:
+        name = plan.shape.fields[0]
+        term = any_of(name, [plan.shape.parse(key, meta)[name] for key in keys])
+    else:
+        term = or_(*(plan.shape.term(key, meta) for key in keys))
+    mine = plan.mine(company)
+    query = ODataQuery(select=plan.select, filter=term).where(mine)
+    rows: list[Row] = []
+    try:
+        async for page in session.client.pages(plan.object, query, lane=lane):
+            rows += page.rows
+    except ODataError as error:
+        if error.status != 403:
+            with reading():
+                raise
+        return None
+    return rows
+
+
+async def _tell_apart(
+    session: FoSession, plan: Plan, company: str, keys: Sequence[str], page: Page, lane: Lane
+) -> None:
+    meta = await session.metadata()
+    gate = asyncio.Semaphore(session.settings.max_concurrency)
+
+    async def one(key: str) -> Row | State:
+        query = ODataQuery(select=plan.select if plan.object not in session.client.whole else ())
+        try:
+            async with gate:
+                return await session.client.get(plan.object, plan.shape.url_key(key, company, meta), query, lane=lane)
+        except ODataError as error:
+            if error.status == 403:
+                return "invisible"
+            if is_missing(error):
+                return "missing"
+            with reading():
+                raise
+            raise AssertionError("reading() always raises") from error
+
+    answers = await asyncio.gather(*(one(key) for key in keys))
+    late = [row for row in answers if isinstance(row, dict)]
+    missing = [key for key, answer in zip(keys, answers, strict=True) if answer == "missing"]
+    page.invisible += [key for key, answer in zip(keys, answers, strict=True) if answer == "invisible"]
+    page.records += await records(session, plan, company, late, lane=lane)
+    moved = await _moved(session, plan, company, missing)
+    page.moved += moved.values()
+    page.gone += [key for key in missing if key not in moved]
+
+
+BECOMES = "VendInvoiceJourBiEntities"
+
+
+async def _moved(session: FoSession, plan: Plan, company: str, keys: Sequence[str]) -> dict[str, Moved]:
+    """Which of these pending vendor invoices live on as posted ones.
+
+    A pending invoice leaves its set when it is posted, and its key with it; the posted one has the invoice's
+    number and account. What those were is asked of the session, which saw the invoice while it was pending.
+    """
+    if plan.object != PENDING or not keys:
+        return {}
+    shape = KeyShape.of(await session.type_of(BECOMES))
+    found: dict[str, Moved] = {}
+    for key in keys:
+        known = session.pending.get((company, key))
+        if known is None:
+            continue
+        number, account = known
+        query = ODataQuery(select=(*shape.fields, "InvoiceId"), filter=eq("InvoiceId", number))
+        for row in await session.rows(BECOMES, query, company, eq("InvoiceAccount", account)):
+            found[key] = Moved(key, BECOMES, shape.spell(row), company, f"posted as {row['InvoiceId']}")
+    return found
