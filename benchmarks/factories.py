@@ -19,7 +19,7 @@ EVERY = 50
 
 def business_central(left: int, right: int) -> list[Simulator]:
     """One environment with two companies, *Left* and *Right*, that hold so many of the same customers."""
-    from weft_bc.simulator.parties import party, rng
+    from weft.testing.simulator.parties import party, rng
     from weft_bc.simulator.seed import customers
     from weft_bc.simulator.seed_setup import setup
     from weft_bc.simulator.server import BusinessCentralSimulator

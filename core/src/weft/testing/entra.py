@@ -121,6 +121,7 @@ class EntraSimulator(Simulator):
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/{tenant}/oauth2/v2.0/token", self._token),
+            web.post("/{tenant}/oauth2/token", self._token_v1),
             web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._discovery),
             web.get("/{tenant}/.well-known/openid-configuration", self._discovery),
             web.get("/common/discovery/instance", self._instances),
@@ -186,6 +187,16 @@ class EntraSimulator(Simulator):
             return _json(self._grant(request.match_info["tenant"], form))
         except EntraError as error:
             return to_web(self._error(error))
+
+    async def _token_v1(self, request: web.Request) -> web.Response:
+        """The older endpoint: a resource in place of a scope, and numbers in the answer are texts."""
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        try:
+            form["scope"] = f"{_required(form, 'resource')}/.default"
+            answer = self._grant(request.match_info["tenant"], form)
+        except EntraError as error:
+            return to_web(self._error(error))
+        return _json({name: str(value) for name, value in answer.items()} | {"resource": form["resource"]})
 
     def _grant(self, tenant_name: str, form: dict[str, str]) -> dict[str, object]:
         tenant = self._tenant(tenant_name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
+from collections.abc import Mapping
+from xml.sax.saxutils import escape, quoteattr
 
 from weft.testing.odata.render import dumps
 from weft.testing.odata.schema import Action, EntityType, EnumType, Model, Navigation, Property
@@ -48,9 +49,11 @@ def _qualified(model: Model, edm: str) -> str:
 
 
 def _entity(entity: EntityType, model: Model) -> list[str]:
-    out = [f"<EntityType{_a('Name', entity.name)}><Key><PropertyRef{_a('Name', entity.key)}/></Key>"]
+    keys = "".join(f"<PropertyRef{_a('Name', name)}/>" for name in entity.published_key or (entity.key,))
+    out = [f"<EntityType{_a('Name', entity.name)}><Key>{keys}</Key>"]
     out += [_property(item, model) for item in entity.properties.values()]
     out += [_navigation(item, entity, model) for item in entity.navigations.values()]
+    out.append(_annotations(entity.annotations))
     out.append("</EntityType>")
     return out
 
@@ -62,7 +65,22 @@ def _property(item: Property, model: Model) -> str:
     for name, value in (("MaxLength", item.max_length), ("Precision", item.precision), ("Scale", item.scale)):
         if value is not None:
             facets += _a(name, value)
+    if item.annotations:
+        return f"<Property{facets}>{_annotations(item.annotations)}</Property>"
     return f"<Property{facets}/>"
+
+
+def _annotations(annotations: Mapping[str, object]) -> str:
+    out = ""
+    for term, value in annotations.items():
+        start = f"<Annotation{_a('Term', term)}"
+        if isinstance(value, bool):
+            out += f"{start}{_a('Bool', str(value).lower())}/>"
+        elif isinstance(value, list):
+            out += f"{start}><EnumMember>{escape(str(value[0]))}</EnumMember></Annotation>"
+        else:
+            out += f"{start}{_a('String', value)}/>"
+    return out
 
 
 def _navigation(item: Navigation, entity: EntityType, model: Model) -> str:
@@ -92,6 +110,8 @@ def _enum(enum: EnumType) -> list[str]:
 
 def _action(action: Action, model: Model) -> list[str]:
     bound = _qualified(model, action.bound_to)
+    if action.on_collection:
+        bound = f"Collection({bound})"
     out = [
         f'<Action{_a("Name", action.name)} IsBound="true">',
         f'<Parameter Name="bindingParameter"{_a("Type", bound)}/>',

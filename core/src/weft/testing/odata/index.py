@@ -58,18 +58,26 @@ class SortedIndex:
 
 
 class HashIndex:
-    """Row keys by the value of one column (foreign keys)."""
+    """Row keys by the value of one column (foreign keys). A value of one row alone holds its key as it is."""
 
     def __init__(self, column: str, key: ColumnKey) -> None:
         self.column, self.key = column, key
-        self._buckets: dict[Any, dict[str, None]] = {}
+        self._buckets: dict[Any, str | dict[str, None]] = {}
 
     def get(self, value: object) -> list[str]:
-        return list(self._buckets.get(self.key(value), ()))
+        return list(self.under(self.key(value)))
 
     def under(self, sort_key: Any) -> Collection[str]:
         """Row keys filed under a value already made a sort key."""
-        return self._buckets.get(sort_key, {}).keys()
+        bucket = self._buckets.get(sort_key)
+        if bucket is None:
+            return ()
+        return (bucket,) if isinstance(bucket, str) else bucket.keys()
+
+    def load(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        column, make = self.column, self.key
+        for key, row in rows:
+            self._add(make(row.get(column)), key)
 
     def replace(self, key: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
         if old is not None:
@@ -77,11 +85,21 @@ class HashIndex:
             if new is not None and before == self.key(new.get(self.column)):
                 return
             bucket = self._buckets[before]
-            del bucket[key]
-            if not bucket:
+            if isinstance(bucket, dict):
+                del bucket[key]
+            if isinstance(bucket, str) or not bucket:
                 del self._buckets[before]
         if new is not None:
-            self._buckets.setdefault(self.key(new.get(self.column)), {})[key] = None
+            self._add(self.key(new.get(self.column)), key)
+
+    def _add(self, value: Any, key: str) -> None:
+        bucket = self._buckets.get(value)
+        if bucket is None:
+            self._buckets[value] = key
+        elif isinstance(bucket, str):
+            self._buckets[value] = {bucket: None, key: None}
+        else:
+            bucket[key] = None
 
 
 class UniqueIndex:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property. ``type`` is an Edm name (``Edm.String`` …) or ``Namespace.Enum`` of an :class:`EnumType`."""
+    """One property. ``type`` is an Edm name (``Edm.String`` …) or ``Namespace.Enum`` of an :class:`EnumType`.
+
+    ``default`` is the value in rows that lack the column; ``column`` the column it is stored in, where a set shows
+    it under another name. ``annotations``: term -> value for ``$metadata``; a bool, a text, or a text in a list of
+    one for a member of an enum.
+    """
 
     name: str
     type: str = "Edm.String"
@@ -17,6 +22,8 @@ class Property:
     precision: int | None = None
     scale: int | str | None = None
     default: object = None
+    column: str | None = None
+    annotations: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +54,22 @@ class EnumType:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A bound action (``bound_to`` is an entity type name) without parameters, or with (name, Edm type) pairs."""
+    """A bound action (``bound_to`` is an entity type name) without parameters, or with (name, Edm type) pairs.
+    ``on_collection``: bound to the set in place of one record."""
 
     name: str
     bound_to: str
     parameters: Sequence[tuple[str, str]] = ()
     returns: str | None = None
+    on_collection: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
     """One entity type; ``set_name`` is None for a type without an entity set of its own.
 
-    ``key`` names one property. ``properties`` and ``navigations`` keep the order they are published in.
+    ``key`` names the property rows are filed under. ``published_key`` names those of the key in ``$metadata`` where
+    it has several parts. ``properties`` and ``navigations`` keep the order they are published in.
     """
 
     name: str
@@ -67,6 +77,8 @@ class EntityType:
     key: str
     properties: Mapping[str, Property]
     navigations: Mapping[str, Navigation] = field(default_factory=dict)
+    published_key: Sequence[str] = ()
+    annotations: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def _same(text: str) -> str:
 class Scope:
     """Against what names are resolved.
 
+    ``entity``: what the names mean, where a set shows only some columns of the table or other names for them.
     ``fold``: text compares without regard to letter case; None: as the table says. ``ignore_case_names``: property
     names in any case (Business Central). ``forbid_column`` is called with (entity, property name) for each column
     a query names directly and may raise (Creatio refuses flat foreign keys). ``blanks``: Edm type -> the value
@@ -66,6 +67,11 @@ class Scope:
     enum_key: Callable[[str], str] = _same
     lambdas: bool = False
     now: Callable[[], str] | None = None
+    entity: EntityType | None = None
+
+    @property
+    def shown(self) -> EntityType:
+        return self.entity or self.table.entity
 
     @property
     def folds(self) -> bool:
@@ -88,7 +94,7 @@ class Scope:
 
     def property(self, name: str, option: str = "$select", entity: EntityType | None = None) -> Property:
         """The property a name in ``option`` means. Raises ODataQueryError(kind="property")."""
-        owner = entity or self.table.entity
+        owner = entity or self.shown
         found = self.member(owner, name)
         if isinstance(found, Property):
             return found
@@ -120,7 +126,7 @@ def resolve(segments: tuple[str, ...], scope: Scope, option: str = "$filter") ->
 
     ``Account/Id`` needs no look-up of the account: the local foreign key column holds the value.
     """
-    entity = scope.table.entity
+    entity = scope.shown
     hops: list[tuple[str, Table]] = []
     for at, name in enumerate(segments):
         found = scope.member(entity, name)
@@ -133,7 +139,7 @@ def resolve(segments: tuple[str, ...], scope: Scope, option: str = "$filter") ->
             if not hops:
                 if scope.forbid_column is not None:
                     scope.forbid_column(entity, found.name)
-                return _direct(found.type, found.name)
+                return _direct(found.type, found.column or found.name, found.default)
             if len(hops) == 1 and found.name == entity.key:
                 return _direct(found.type, hops[0][0])
             return Column(found.type, _through(hops, found.name), None)
@@ -147,9 +153,9 @@ def resolve(segments: tuple[str, ...], scope: Scope, option: str = "$filter") ->
     raise AssertionError("a path has at least one segment")
 
 
-def _direct(edm: str, column: str) -> Column:
+def _direct(edm: str, column: str, default: object = None) -> Column:
     def get(row: Row) -> Any:
-        return row.get(column)
+        return row.get(column, default)
 
     return Column(edm, get, column)
 

@@ -202,10 +202,10 @@ class Table:
                 self._versions[key] = self.store.next_version()
                 for _, unique in self._unique:
                     unique.replace(key, None, row)
-                for hashed in self.hashed.values():
-                    hashed.replace(key, None, row)
                 added.append((key, row))
         finally:
+            for hashed in self.hashed.values():
+                hashed.load(added)
             for index in self.sorted:
                 index.load(added)
 

@@ -51,7 +51,8 @@ class EventSender:
     ``render(entries)`` makes the body, ``headers()`` its headers. ``merge(old, new)`` says what remains of two
     events with one key (None: nothing; default: the new one). ``retry_after(attempt, status)`` gives seconds until
     the next attempt, None to give up; asked unless the answer is 2xx. ``on_result`` hears each delivery (a
-    subscription may be dropped). Nothing is sent before :meth:`flush`, or :meth:`run` in the background.
+    subscription may be dropped). ``together=False``: every event is a POST of its own. Nothing
+    is sent before :meth:`flush`, or :meth:`run` in the background.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class EventSender:
         retry_after: Callable[[int, int | None], float | None] | None = None,
         on_result: Callable[[Delivery], Awaitable[None]] | None = None,
         ca_file: str | None = None,
+        together: bool = True,
     ) -> None:
-        self.delay, self.timeout = delay, timeout
+        self.delay, self.timeout, self.together = delay, timeout, together
         self._sim, self._render, self._headers = sim, render, headers
         self._merge, self._retry_after, self._on_result = merge, retry_after, on_result
         self._ca_file = ca_file
-        self._fresh: dict[str, _Waiting] = {}  # per target, first attempt not made yet
+        self._fresh: dict[str, _Waiting] = {}  # per target (or per event), first attempt not made yet
         self._again: list[_Waiting] = []
         self._session: aiohttp.ClientSession | None = None
 
@@ -82,10 +84,11 @@ class EventSender:
 
     def put(self, event: Event) -> None:
         """Queue; merged with a waiting one of the same target and merge_key."""
-        item = self._fresh.get(event.target)
+        post = event.target if self.together else f"{event.target} {event.merge_key}"
+        item = self._fresh.get(post)
         if item is None:
             due = self._sim.clock.now_ns() + round(self.delay * 1e9)
-            item = self._fresh[event.target] = _Waiting(event.target, {}, due)
+            item = self._fresh[post] = _Waiting(event.target, {}, due)
         old = item.entries.get(event.merge_key)
         entry: Entry | None = event.entry
         if old is not None and self._merge is not None:
@@ -95,16 +98,15 @@ class EventSender:
             return
         item.entries.pop(event.merge_key, None)
         if not item.entries:
-            del self._fresh[event.target]
+            del self._fresh[post]
 
     def cancel(self, target: str, keep: Callable[[Entry], bool]) -> None:
         """Drop waiting entries for a target that ``keep`` says no to (a subscription that ended)."""
-        for item in [*self._again, *([self._fresh[target]] if target in self._fresh else [])]:
+        for item in (*self._again, *self._fresh.values()):
             if item.target == target:
                 item.entries = {key: entry for key, entry in item.entries.items() if keep(entry)}
         self._again = [item for item in self._again if item.entries]
-        if target in self._fresh and not self._fresh[target].entries:
-            del self._fresh[target]
+        self._fresh = {post: item for post, item in self._fresh.items() if item.entries}
 
     async def flush(self, *, due_only: bool = False) -> list[Delivery]:
         """Send everything that waits (``due_only``: whose time has come), oldest first, each once; what fails is
@@ -115,7 +117,7 @@ class EventSender:
             queue = [item for item in queue if item.due_ns <= now]
         chosen = {id(item) for item in queue}
         self._again = [item for item in self._again if id(item) not in chosen]
-        self._fresh = {target: item for target, item in self._fresh.items() if id(item) not in chosen}
+        self._fresh = {post: item for post, item in self._fresh.items() if id(item) not in chosen}
 
         struck = [self._sim.faults.strike("POST", item.target, EVENTS) for item in queue]
         if any(effects.first("reorder_events") is not None for effects in struck):

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from weft.testing.odata.store import Row
+from weft.testing.simulator.parties import party, rng
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.environment import Environment
-from weft_bc.simulator.parties import party, rng
 from weft_bc.simulator.rules.actions import run
 from weft_bc.simulator.rules.journal_posting import post_batch
 from weft_bc.simulator.schema import ZERO_GUID

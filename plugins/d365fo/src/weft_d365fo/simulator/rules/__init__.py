@@ -1,0 +1,15 @@
+"""What the tables do on writes: defaults, checks, number sequences, and what follows from a write."""
+
+from __future__ import annotations
+
+from weft_d365fo.simulator.rules.base import Rule
+
+
+def all_rules() -> dict[str, Rule]:
+    """Table -> its rule; tables without one only check mandatory fields."""
+    from weft_d365fo.simulator.rules import parties, products
+
+    found: dict[str, Rule] = {}
+    for module in (parties, products):
+        found.update(module.rules())
+    return found
