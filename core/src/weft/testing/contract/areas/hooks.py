@@ -8,7 +8,7 @@ from weft.errors import AuthError, EndpointDown
 from weft.hookspecs import Connector
 from weft.mapping.check import check as held_against
 from weft.mapping.check import errors, objects
-from weft.records import ObjectSchema
+from weft.records import ObjectSchema, Record
 from weft.testing.contract.bench import NAME, Bench
 from weft.testing.contract.harness import Unsupported
 from weft.testing.contract.outcome import Area
@@ -125,12 +125,19 @@ async def companies_are_separated(bench: Bench) -> None:
         raise Unsupported("the harness names no other company")
     mine = await bench.person_creates()
     bench.serial += 1
-    theirs = await bench.system.create(bench.object, await bench.typed(bench.serial), other)
+    typed = await bench.typed(bench.serial)
+    theirs = await bench.system.create(bench.object, typed, other)
+    native = bench.spec(bench.role("text")).native
+
+    def stray(found: dict[str, Record]) -> bool:
+        """Two companies may number their records alike, so it is the record that counts, not its key."""
+        return theirs in found and found[theirs].data.get(native) == typed.get(native)
+
     records, cursor = await bench.read("scan")
     bench.demand(mine in records, "a scan leaves out a record of its company")
-    bench.demand(theirs not in records, f"a scan of {bench.company!r} delivers a record of {other!r}")
+    bench.demand(not stray(records), f"a scan of {bench.company!r} delivers a record of {other!r}")
     changed, _ = await bench.read("changes", cursor=cursor)
-    bench.demand(theirs not in changed, f"a changes read of {bench.company!r} delivers a record of {other!r}")
+    bench.demand(not stray(changed), f"a changes read of {bench.company!r} delivers a record of {other!r}")
     wrong = [one.company for one in records.values() if one.company not in ("", bench.company)]
     bench.demand(not wrong, f"records of {bench.company!r} say they are of {wrong[:1]}")
 
