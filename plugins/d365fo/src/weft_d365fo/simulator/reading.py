@@ -22,6 +22,7 @@ from weft_d365fo.simulator.values import etag
 from weft_d365fo.simulator.views import RECID, VERSION
 from weft_d365fo.simulator.world import User, World
 
+_INVOICES = frozenset({"CustInvoiceJour", "CustInvoiceTrans"})
 KEEP_ROWS = 60  # the bytes of rows with at most so many properties are kept
 
 
@@ -78,8 +79,7 @@ class Reader:
         filed = self.world.filed(shown.view.table)
         where = both(within, where)
         scope = Scope(self.world.store, filed.table, entity=shown.queried)
-        if shown.view.where:
-            where = both(self._kind(shown), where)
+        where = both(self._kind(shown), where)
         try:
             found = find_rows(
                 scope, where=where, order=query.order, skip=query.skip or 0, top=top, count=count or bool(query.count)
@@ -89,8 +89,10 @@ class Reader:
         return Page(found.rows, found.more, found.count)
 
     def _kind(self, shown: Shown) -> Node | None:
-        """Journals of one kind share a table."""
+        """Journals of one kind share a table; so do invoices of orders and free text invoices."""
         found: Node | None = None
+        if shown.view.table in _INVOICES and not self.world.settings.free_text_in_invoices and not shown.view.partial:
+            found = equal("$kind", "Sales")
         for column, value in shown.view.where.items():
             found = both(found, equal(column, value))
         return found

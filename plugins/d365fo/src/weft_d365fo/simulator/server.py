@@ -26,6 +26,7 @@ from weft_d365fo.simulator.events import BusinessEvents
 from weft_d365fo.simulator.limits import Limiter, Throttled
 from weft_d365fo.simulator.locks import Locks
 from weft_d365fo.simulator.metadata import MetadataService, model
+from weft_d365fo.simulator.office import Office
 from weft_d365fo.simulator.service import Action, Call, Service
 from weft_d365fo.simulator.settings import Settings
 from weft_d365fo.simulator.world import User, World
@@ -61,7 +62,8 @@ class FinanceOperationsSimulator(Simulator):
         self.about = MetadataService(self.world)
         self._metadata: bytes | None = None
         self._sending: asyncio.Task[None] | None = None
-        for name, (function, text) in Commands(self).table().items():
+        commands = Commands(self)
+        for name, (function, text) in {**commands.table(), **Office(commands).table()}.items():
             self.register(name, function, text)
 
     @classmethod

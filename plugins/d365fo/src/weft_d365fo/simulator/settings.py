@@ -33,6 +33,10 @@ class Settings(SimSettings):
     enum_texts: bool = False  # an enum compares with a plain text too
     null_clears: bool = True  # null for an enum, number or date in a body empties it; else 400
     case_sensitive: bool = False  # keys and filters tell capitals from small letters
+    invoice_site: bool = True  # lines of vendor invoices with an item need a site, as order lines do
+    posted_vendor_invoices: Literal["removed", "kept"] = "removed"  # pending invoices after posting
+    prices_writable: bool = False  # price agreements; else only trade agreement journals make them
+    project_contracts: bool = False  # projects for customers need a contract
     execution_errors: Literal["listed", "empty"] = "listed"  # what GetExecutionErrors has to say
     nested_values: bool = False  # exports answer {"value": {"value": …}}, as the documentation shows
     event_time: Literal["both", "legacy"] = "both"  # EventTimeIso8601 is newer
@@ -49,6 +53,7 @@ class Settings(SimSettings):
     dimension_formats: bool = True  # an active format exists; without one dimension fields fail
     automatic_numbers: tuple[str, ...] = ("customers", "vendors", "products")  # sequences that parameters name
     manual_numbers: tuple[str, ...] = ("customers", "vendors", "products")  # sequences that allow manual entry
+    tax_percent: str = "0"  # of domestic, fully taxed lines; a decimal as text
     journal_write_time: float = 0.002  # how long a write holds its journal
     package_time: float = 0.0  # how long an import or export runs before it is done
     stamp_digits: int = 0  # fraction digits of SysModifiedDateTime

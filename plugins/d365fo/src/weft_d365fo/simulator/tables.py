@@ -13,6 +13,7 @@ from weft_d365fo.simulator.views import CREATED, HASHED, JOINS, KEY, MODIFIED, R
 TERM = "Microsoft.Dynamics.OData.Core.V1."
 _HIDDEN = {
     "$type": "Edm.String", "$party": "Edm.Int64", "$location": "Edm.Int64", "$pair": "Edm.Int64",
+    "$kind": "Edm.String", "$blockedSales": "Edm.String", "$blockedPurchase": "Edm.String",
     "$orderAccount": "Edm.String", "$salesId": "Edm.String", "$parent": "Edm.Int64",
 }  # fmt: skip
 _DOCUMENT_KEYS = frozenset(
@@ -81,7 +82,7 @@ def build(store: Store, schema: Schema, *, fold: bool) -> tuple[dict[str, Filed]
         own = tuple(names[name] for name in entity_set.key)
         keys.setdefault(view.table, own)
         entity = _entity(entity_set, names, schema)
-        own_columns = {column: odata.Property(column, default="") for column in view.where}
+        own_columns = {column: odata.Property(column, default="") for column in (*view.where, "$kind")}
         shown[entity_set.name] = Shown(
             entity_set,
             view,

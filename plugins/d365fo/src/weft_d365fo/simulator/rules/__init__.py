@@ -7,9 +7,9 @@ from weft_d365fo.simulator.rules.base import Rule
 
 def all_rules() -> dict[str, Rule]:
     """Table -> its rule; tables without one only check mandatory fields."""
-    from weft_d365fo.simulator.rules import parties, products
+    from weft_d365fo.simulator.rules import invoices, journals, ledger, parties, products, purchasing, sales
 
     found: dict[str, Rule] = {}
-    for module in (parties, products):
+    for module in (parties, products, sales, purchasing, invoices, journals, ledger):
         found.update(module.rules())
     return found

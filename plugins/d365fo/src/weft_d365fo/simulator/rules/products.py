@@ -5,6 +5,7 @@ from __future__ import annotations
 from weft.testing.odata.store import Row
 from weft_d365fo.simulator.errors import refused
 from weft_d365fo.simulator.rules.base import Relation, Rule, Write, must_be_filled, not_found
+from weft_d365fo.simulator.views import RECID
 from weft_d365fo.simulator.world import World
 
 UNITS = ("InventoryUnitSymbol", "SalesUnitSymbol", "PurchaseUnitSymbol", "BOMUnitSymbol")
@@ -140,5 +141,13 @@ class Prices(Rule):
         )
 
     def default(self, w: Write) -> None:
+        if not w.world.settings.prices_writable:
+            raise refused("Error", "Price agreements come from posted trade agreement journals and cannot be edited.")
         if w.creating:
-            w.set("RecordId", w.world.next_recid())
+            recid = w.world.next_recid()
+            w.set(RECID, recid)
+            w.set("RecordId", recid)
+
+    def check_delete(self, world: World, row: Row) -> None:
+        if not world.settings.prices_writable:
+            raise refused("Error", "Price agreements come from posted trade agreement journals and cannot be edited.")
