@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from weft.net.odata.metadata import EntityType, Metadata
 from weft.net.odata.metadata import Property as Native
@@ -21,6 +22,19 @@ _KINDS = {
     "Edm.DateTimeOffset": "datetime",
 }
 
+_FILLED = {
+    "SalesOrderHeadersV2": {"LanguageId", "CurrencyCode", "InvoiceCustomerAccountNumber", "RequestedShippingDate"},
+    "SalesOrderLines": {"CurrencyCode", "RequestedShippingDate"},
+    "SalesQuotationHeadersV2": {"LanguageId", "CurrencyCode", "RequestedShippingDate"},
+    "PurchaseOrderHeadersV2": {"LanguageId", "CurrencyCode", "InvoiceVendorAccountNumber"},
+    "FreeTextInvoiceHeaders": {"LanguageId", "CurrencyCode", "InvoiceAccount", "InvoiceDate"},
+    "VendorInvoiceHeaders": {"Currency"},
+    "ProjectsV2": {"ScheduleStartDate"},
+}
+"""Mandatory fields that the environment fills by itself, from the customer, the vendor, the header or the day."""
+_NUMBERED = {"LineNumber", "JournalBatchNumber"}
+"""Mandatory in lines, and given by this connector."""
+
 
 async def describe(session: FoSession, objects: Sequence[str] | None) -> AsyncIterator[ObjectSchema]:
     meta = await session.metadata()
@@ -34,8 +48,13 @@ def schema(name: str, type_: EntityType, meta: Metadata, dimensions: dict[str, s
     fixed = type_.annotations.get(TERMS + "IsReadOnly") == "true"
     properties: dict[str, Property] = {}
     for prop in type_.properties.values():
-        told = properties[prop.name] = _property(prop, meta, fixed)
-        for facet in offered(prop, dimensions):
+        facets = offered(prop, dimensions)
+        told = _property(prop, meta, fixed)
+        given = prop.name in _FILLED.get(name, ()) or (prop.name in _NUMBERED and "LineNumber" in type_.keys)
+        if given or facets:  # a made field is as good as the one it is made into
+            told = replace(told, required=False)
+        properties[prop.name] = told
+        for facet in facets:
             made = f"{prop.name}.{facet}"
             properties[made] = Property(made, "text", read_only=told.read_only, create_only=told.create_only)
     return ObjectSchema(

@@ -110,6 +110,7 @@ class FoSettings(BaseModel):
     revenue_account: str = Field(
         "", description="main account of free text invoice lines that name a product; empty: such lines are refused"
     )
+    site: str = Field("", description="site that new orders and quotations ship from or are received at by default")
     cash_terms: str = Field("COD", description="terms of payment, of the cash kind, that make an invoice a receipt")
     statement_charge: str = Field(
         "STMT", description="billing classification that makes a free text invoice a statement charge"

@@ -175,7 +175,7 @@ class Writer:
         """Changes of rows that belong to the record."""
         calls: list[Call] = []
         wanted = {part.name: item.data[part.name] for part in plan.parts if item.data.get(part.name)}
-        if not wanted:
+        if not wanted or item.object in JOURNALS:  # of a line's journal nothing is changed
             return calls
         row = (await self.current([item]))[item.id] or {}
         for part in plan.parts:
