@@ -95,8 +95,8 @@ If-Match: *
     found = parse_batch("multipart/mixed; boundary=batch_1", text.replace("\n", newline).encode())
     assert [(item.id, item.method, item.url, item.group) for item in found] == [
         (None, "GET", "City?$top=1", None),
-        ("1", "POST", "City", "change_1"),
-        ("2", "PATCH", "City(1)", "change_1"),
+        ("1", "POST", "City", "1 change_1"),
+        ("2", "PATCH", "City(1)", "1 change_1"),
     ]
     assert loads(found[1].body) == {"Name": "--batch_1 is no boundary here"}
     assert found[2].headers["if-match"] == "*"

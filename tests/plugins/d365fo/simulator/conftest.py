@@ -40,7 +40,7 @@ class Fo:
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def raw(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        url = path if path.startswith("https://") or path.startswith("http://") else f"{self.root}/{path}"
+        url = path if path.startswith(("https://", "http://")) else f"{self.root}/{path}"
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.request(method, url, json=body, headers=sent)
 

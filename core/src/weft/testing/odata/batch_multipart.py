@@ -17,12 +17,13 @@ _REQUEST_LINE = re.compile(r"([A-Za-z]+) (\S+) HTTP/1\.[01]")
 
 
 def parse_multipart(content_type: str, body: bytes) -> list[SubRequest]:
-    """Requests in order; those of a change set share ``group`` (its boundary). Raises ODataQueryError(kind="batch")."""
+    """Requests in order; those of a change set share ``group`` (its place and boundary, as change sets may share one).
+    Raises ODataQueryError(kind="batch")."""
     found: list[SubRequest] = []
-    for headers, payload in _parts(content_type, body):
+    for at, (headers, payload) in enumerate(_parts(content_type, body)):
         kind = headers.get("content-type", "")
         if kind.lower().startswith("multipart/mixed"):
-            group = _boundary(kind)
+            group = f"{at} {_boundary(kind)}"
             for inner_headers, inner in _parts(kind, payload):
                 found.append(_request(inner_headers, inner, group))
         else:

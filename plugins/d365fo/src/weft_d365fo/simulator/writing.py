@@ -16,7 +16,7 @@ from weft_d365fo.simulator.rules.base import Rule, Write, must_be_filled
 from weft_d365fo.simulator.schema import NO_DATE, NO_TIME, Property
 from weft_d365fo.simulator.tables import Shown, qualified
 from weft_d365fo.simulator.values import decode, etag
-from weft_d365fo.simulator.views import RECID, VERSION
+from weft_d365fo.simulator.views import RECID, TABLE_NAMES, VERSION
 from weft_d365fo.simulator.world import Company, User, World
 
 
@@ -191,8 +191,8 @@ class Writer:
     def _exists(self, w: Write) -> Refused:
         names = [name for name in w.shown.set.key if name != "dataAreaId"]
         told = ", ".join(f"{w.shown.set.properties[n].label}: {w.values.get(w.shown.columns[n], '')}" for n in names)
-        label = w.shown.set.label
-        return refused("Info", f"Cannot create a record in {label} ({w.table}). {told}.\nThe record already exists.")
+        label = f"{w.shown.set.label} ({TABLE_NAMES.get(w.table, w.table)})"
+        return refused("Info", f"Cannot create a record in {label}. {told}.\nThe record already exists.")
 
 
 _EMPTY_KEYS = frozenset({"FinancialDimensionValues", "CDSInventoryOnHandEntries", "WarehousesOnHandV2",

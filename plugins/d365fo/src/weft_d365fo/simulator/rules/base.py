@@ -11,6 +11,7 @@ from weft_d365fo.simulator.dimensions import Dimensions
 from weft_d365fo.simulator.errors import Refused, refused
 from weft_d365fo.simulator.schema import label_of
 from weft_d365fo.simulator.tables import Shown
+from weft_d365fo.simulator.views import TABLE_NAMES
 from weft_d365fo.simulator.world import Company, World
 
 
@@ -157,8 +158,9 @@ def not_found(aot: str, prop: str, value: Any, related: str) -> Refused:
 
 
 def must_be_filled(prop: str, table: str) -> Refused:
+    name = TABLE_NAMES.get(table, table)
     return refused(
         "Warning",
         f"Field '{label_of(prop)}' must be filled in.",
-        f"validateWrite failed on data source '{table} ({table})'",
+        f"validateWrite failed on data source '{name} ({name})'",
     )
