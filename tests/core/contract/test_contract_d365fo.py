@@ -42,6 +42,7 @@ def settings(sim: FinanceOperationsSimulator, secret: str = CLIENT_SECRET) -> di
         "authority": f"{sim.base_url}/{{tenant}}",
         "ca_file": sim.ca_file,
         "company": "usmf",
+        "site": "1",
         "sweep_every": 0,
         "retry_attempts": 2,
         "retry_patience": 10,
@@ -65,6 +66,21 @@ def customer(n: int) -> dict[str, Any]:
 
 
 def subjects(sim: FinanceOperationsSimulator) -> list[Subject]:
+    buyer = sim.world.rows("CustTable", "usmf")[0]["CustomerAccount"]
+    items = [row["ItemNumber"] for row in sim.world.rows("InventTable", "usmf")]
+
+    def order(n: int) -> dict[str, Any]:
+        return {
+            "customer": Ref("CustomersV3", buyer), "delivery_date": date(2026, 5, n % 28 + 1),
+            "customer_reference": f"Order {n} of the buyer",
+        }  # fmt: skip
+
+    def line(n: int) -> dict[str, Any]:
+        return {
+            "product": Ref("ReleasedProductsV2", items[n % len(items)]), "description": f"Line {n}",
+            "quantity": Decimal(n), "unit_price": Decimal("19.90") + n,
+        }  # fmt: skip
+
     return [
         Subject(
             "customer", customer, text="notes", money="credit_limit", clear="website", negative=False,
@@ -75,6 +91,7 @@ def subjects(sim: FinanceOperationsSimulator) -> list[Subject]:
             blank=("email", "website", "address.street", "tax_id"),
             refused=({"payment_terms": "never"}, "is not found in the related table"),
         ),
+        Subject("sales_order", order, text="customer_reference", day="delivery_date", lines=LineSubject(line)),
     ]  # fmt: skip
 
 
