@@ -48,6 +48,7 @@ class Commands:
             "allow": (self.allow, "give all rights back: user"),
             "overload": (self.overload, "resources are scarce: seconds"),
             "subscribe_event": (self.subscribe_event, "activate a business event: event, url, company, endpoint"),
+            "define_export": (self.define_export, "a data project that exports: group, sets"),
             "flush_events": (self.flush_events, "send the business events that wait"),
         }
 
@@ -155,6 +156,11 @@ class Commands:
 
     async def overload(self, seconds: float = 5.0) -> None:
         self.sim.limiter.overload(float(seconds))
+
+    async def define_export(self, group: str, sets: list[str]) -> None:
+        for name in sets:
+            self.shown(name)
+        self.sim.jobs.exports[group] = list(sets)
 
     # Events
 

@@ -21,6 +21,9 @@ from weft.testing.odata.render import dumps
 from weft.testing.simulator import Fault, SimClock, Simulator
 from weft.testing.simulator.middleware import to_web
 from weft_d365fo.simulator.commands import Commands
+from weft_d365fo.simulator.dmf.actions import PackageActions
+from weft_d365fo.simulator.dmf.blobs import Blobs
+from weft_d365fo.simulator.dmf.jobs import Jobs
 from weft_d365fo.simulator.errors import BUSY, INVALID_OPERATION, FoError, bad_request
 from weft_d365fo.simulator.events import BusinessEvents
 from weft_d365fo.simulator.limits import Limiter, Throttled
@@ -57,7 +60,10 @@ class FinanceOperationsSimulator(Simulator):
         self.store = self.world.store
         self.limiter = Limiter(chosen, self.clock)
         self.events = BusinessEvents(self.world)
-        self.service = Service(self.world, self._actions())
+        self.blobs = Blobs()
+        self.service = Service(self.world)
+        self.jobs = Jobs(self.world, self.service.writer, self.service.reader)
+        self.service.actions = {**self._probes(), **PackageActions(self.world, self.jobs, self.blobs).table()}
         self.locks = Locks(self.world)
         self.about = MetadataService(self.world)
         self._metadata: bytes | None = None
@@ -98,11 +104,14 @@ class FinanceOperationsSimulator(Simulator):
             web.route("*", "/data", self._serve),
             web.route("*", "/data/{tail:.*}", self._serve),
             web.get("/metadata/{tail:.*}", self._about),
+            *self.blobs.routes(),
             *self.entra.routes(),
         ]
 
     async def start(self) -> None:
         self.service.root = f"{self.base_url}/data"
+        self.blobs.base_url = self.base_url
+        self.jobs.sleep = self.sleep
         self.entra.base_url = self.entra.base_url or self.base_url
         self.entra.add_app(self.config.tenant, CLIENT_ID, scopes=(self.base_url,))
         self.events.attach(self, self.config.event_ca or self.ca_file)
@@ -110,6 +119,7 @@ class FinanceOperationsSimulator(Simulator):
             self._sending = asyncio.create_task(self.events.sender.run(self.config.event_every))
 
     async def stop(self) -> None:
+        await self.jobs.stop()
         if self._sending is not None:
             self._sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -278,7 +288,7 @@ class FinanceOperationsSimulator(Simulator):
             headers.setdefault("content-type", "application/json")
         return Call(part.method.upper(), path, split.query, headers, part.body, user, part.url)
 
-    def _actions(self) -> dict[tuple[str, str], Action]:
+    def _probes(self) -> dict[tuple[str, str], Action]:
         config = self.config
 
         async def application(arguments: dict[str, Any], user: User) -> str:

@@ -66,11 +66,11 @@ class Call:
 class Service:
     """Routes calls to reading, writing and actions, and words every failure."""
 
-    def __init__(self, world: World, actions: Mapping[tuple[str, str], Action]) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
         self.reader = Reader(world)
         self.writer = Writer(world)
-        self.actions = actions
+        self.actions: Mapping[tuple[str, str], Action] = {}
         self.root = ""
 
     async def handle(self, call: Call) -> SubResponse:

@@ -38,6 +38,8 @@ class Settings(SimSettings):
     prices_writable: bool = False  # price agreements; else only trade agreement journals make them
     project_contracts: bool = False  # projects for customers need a contract
     execution_errors: Literal["listed", "empty"] = "listed"  # what GetExecutionErrors has to say
+    error_record: Literal["empty", "row"] = "empty"  # RecordId in it: nothing, or the row of the file
+    error_keys: Literal["csv", "xml"] = "csv"  # form of the file with the keys of failed records
     nested_values: bool = False  # exports answer {"value": {"value": …}}, as the documentation shows
     event_time: Literal["both", "legacy"] = "both"  # EventTimeIso8601 is newer
 

@@ -71,6 +71,7 @@ def build(store: Store, schema: Schema, *, fold: bool) -> tuple[dict[str, Filed]
     """Declare every table; what each set shows of it."""
     columns: dict[str, dict[str, odata.Property]] = {}
     keys: dict[str, tuple[str, ...]] = {}
+    first: dict[str, str] = {}
     shown: dict[str, Shown] = {}
     for entity_set in schema.sets.values():
         view = view_of(entity_set.name)
@@ -81,6 +82,7 @@ def build(store: Store, schema: Schema, *, fold: bool) -> tuple[dict[str, Filed]
             known.setdefault(column, odata.Property(column, prop.edm, default=prop.blank))
         own = tuple(names[name] for name in entity_set.key)
         keys.setdefault(view.table, own)
+        first.setdefault(view.table, entity_set.name)
         entity = _entity(entity_set, names, schema)
         own_columns = {column: odata.Property(column, default="") for column in (*view.where, "$kind")}
         shown[entity_set.name] = Shown(
@@ -93,7 +95,7 @@ def build(store: Store, schema: Schema, *, fold: bool) -> tuple[dict[str, Filed]
             _links(entity_set, schema),
             set(own) == set(keys[view.table]),
         )
-    return {name: _table(store, name, keys[name], known, fold) for name, known in columns.items()}, shown
+    return {name: _table(store, name, first[name], keys[name], known, fold) for name, known in columns.items()}, shown
 
 
 def _system_columns() -> dict[str, odata.Property]:
@@ -113,10 +115,12 @@ def _columns(entity_set: EntitySet, view: View) -> dict[str, str]:
     return found
 
 
-def _table(store: Store, name: str, key: tuple[str, ...], known: dict[str, odata.Property], fold: bool) -> Filed:
+def _table(
+    store: Store, name: str, set_name: str, key: tuple[str, ...], known: dict[str, odata.Property], fold: bool
+) -> Filed:
     hashed = HASHED.get(name, ())
     table = store.table(
-        odata.EntityType(f"table {name}", None, KEY, known),
+        odata.EntityType(name, set_name, KEY, known),
         sorted_by=[(MODIFIED, RECID)],
         hashed=hashed,
         fold=fold,

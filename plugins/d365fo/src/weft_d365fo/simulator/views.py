@@ -200,14 +200,15 @@ VIEWS: dict[str, View] = {
 # The database's names of tables that messages name, where the one used here is that of the entity set.
 TABLE_NAMES = {
     "CustomerGroups": "CustGroup", "VendorGroups": "VendGroup", "PaymentTerms": "PaymTerm",
-    "MainAccounts": "MainAccount",    "ContactPersons": "ContactPerson", "ProductGroups": "InventItemGroup", "Currencies": "Currency",
-    "ExchangeRates": "ExchangeRate", "UnitsOfMeasure": "UnitOfMeasure", "Warehouses": "InventLocation",
-    "OperationalSitesV2": "InventSite", "JournalNames": "LedgerJournalName", "BankAccounts": "BankAccountTable",
-    "SalesQuotationHeadersV2": "SalesQuotationTable", "SalesQuotationLines": "SalesQuotationLine",
-    "FreeTextInvoiceHeaders": "CustInvoiceTable", "FreeTextInvoiceLines": "CustInvoiceLine",
-    "VendorInvoiceHeaders": "VendInvoiceInfoTable", "VendorInvoiceLines": "VendInvoiceInfoLine",
-    "TimesheetTables": "TSTimesheetTable", "ProjectGroups": "ProjGroup", "ProjectContracts": "ProjInvoiceTable",
-    "TaxGroups": "TaxGroupHeading", "TaxItemGroupHeadings": "TaxItemGroupHeading",
+    "MainAccounts": "MainAccount", "ContactPersons": "ContactPerson", "ProductGroups": "InventItemGroup",
+    "Currencies": "Currency", "ExchangeRates": "ExchangeRate", "UnitsOfMeasure": "UnitOfMeasure",
+    "Warehouses": "InventLocation", "OperationalSitesV2": "InventSite", "JournalNames": "LedgerJournalName",
+    "BankAccounts": "BankAccountTable", "SalesQuotationHeadersV2": "SalesQuotationTable",
+    "SalesQuotationLines": "SalesQuotationLine", "FreeTextInvoiceHeaders": "CustInvoiceTable",
+    "FreeTextInvoiceLines": "CustInvoiceLine", "VendorInvoiceHeaders": "VendInvoiceInfoTable",
+    "VendorInvoiceLines": "VendInvoiceInfoLine", "TimesheetTables": "TSTimesheetTable",
+    "ProjectGroups": "ProjGroup", "ProjectContracts": "ProjInvoiceTable", "TaxGroups": "TaxGroupHeading",
+    "TaxItemGroupHeadings": "TaxItemGroupHeading",
 }  # fmt: skip
 
 # Navigation whose columns do not have one name on both sides: set -> name -> (own column, other column).

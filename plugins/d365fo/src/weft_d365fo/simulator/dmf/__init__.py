@@ -1,0 +1,1 @@
+"""Data management: packages that are uploaded, imported and exported in the background."""
