@@ -12,7 +12,7 @@ pytest.importorskip("weft_d365fo.connector")
 
 from weft.model.values import Ref
 from weft.net import json as exact_json
-from weft.records import Moved, Request
+from weft.records import Request
 from weft.testing import (
     LineSubject,
     SimClock,

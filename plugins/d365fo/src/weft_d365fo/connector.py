@@ -11,9 +11,8 @@ from weft.hookspecs import Connector
 from weft_d365fo.settings import FoSettings
 
 if TYPE_CHECKING:
-    from weft.mapping.impossible import Impossible
-
     from weft.mapping.document import Mapping
+    from weft.mapping.impossible import Impossible
     from weft.records import Context, Intents, Item, ObjectSchema, Outcome, Page, Query, Reply, Request
     from weft_d365fo.session import FoSession
 
