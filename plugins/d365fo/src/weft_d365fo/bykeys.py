@@ -10,10 +10,11 @@ from weft.net.limiter import Lane
 from weft.net.odata.errors import ODataError
 from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import any_of, eq, or_
+from weft.net.odata.rows import Row
 from weft.records import Moved, Page, Query
 from weft_d365fo.failures import is_missing, reading
 from weft_d365fo.keys import KeyShape
-from weft_d365fo.rows import PENDING, TERMS, Row, chunks, records
+from weft_d365fo.rows import PENDING, TERMS, chunks, records
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import FoSession
 from weft_d365fo.values import Unaskable

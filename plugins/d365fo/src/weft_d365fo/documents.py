@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from weft.net.odata.outcomes import failed
+from weft.net.odata.rows import Row
 from weft.net.odata.sending import Answer, Call
 from weft.records import Child, Error, Item, Outcome, Result
 from weft_d365fo import facets
 from weft_d365fo.failures import exists_already, is_missing, is_stale
-from weft_d365fo.rows import ETAG, Row, chunks, document_version, line_key, line_rows
+from weft_d365fo.rows import ETAG, chunks, document_version, line_key, line_rows
 from weft_d365fo.selection import LinePlan, Plan
 from weft_d365fo.values import Unaskable
 

@@ -19,7 +19,8 @@ from weft_d365fo.values import Unaskable
 
 if TYPE_CHECKING:
     from weft.net.odata.metadata import Property
-    from weft_d365fo.session import FoSession, Row
+    from weft.net.odata.rows import Row
+    from weft_d365fo.session import FoSession
 
 TERMS = 40
 ACCOUNT_TYPES = {"customer": "Cust", "vendor": "Vend", "bank_account": "Bank"}

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from weft.net.limiter import Lane
 from weft.net.odata.metadata import EntityType
 from weft.net.odata.query import Query, and_, eq, or_
+from weft.net.odata.rows import Row
 from weft.net.odata.stamps import pages_by_stamp
 from weft.records import Query as Read
 from weft_d365fo.failures import reading
 from weft_d365fo.keys import COMPANY, KeyShape
 from weft_d365fo.paging import every
-from weft_d365fo.rows import ETAG, TERMS, Row, chunks
+from weft_d365fo.rows import ETAG, TERMS, chunks
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import FoSession
 from weft_d365fo.values import Unaskable, asked, moment

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from weft.net.limiter import Lane
 from weft.net.odata.offset import pages_by_offset
 from weft.net.odata.query import Query
+from weft.net.odata.rows import Row
 from weft_d365fo.keys import KeyShape
-from weft_d365fo.session import FoSession, Row
+from weft_d365fo.session import FoSession
 
 _COMPARED = ("Edm.Int64", "Edm.Int32")
 

@@ -10,13 +10,14 @@ from weft.errors import ConfigError
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import eq
+from weft.net.odata.rows import Row
 from weft.records import Context, Page, Query, Record
 from weft_d365fo.bykeys import by_keys, find
 from weft_d365fo.cursor import Cursor
 from weft_d365fo.failures import reading
 from weft_d365fo.feeds import feeds_of
 from weft_d365fo.paging import every
-from weft_d365fo.rows import ETAG, TERMS, Row, chunks, document_version, line_key, records
+from weft_d365fo.rows import ETAG, TERMS, chunks, document_version, line_key, records
 from weft_d365fo.search import search
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import KEPT_SNAPSHOTS, FoSession

@@ -9,6 +9,7 @@ from typing import Any
 
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query, Term, and_, any_of, eq, or_
+from weft.net.odata.rows import Row, plain
 from weft.records import Record
 from weft_d365fo.facets import derive
 from weft_d365fo.keys import number_text
@@ -16,7 +17,6 @@ from weft_d365fo.selection import LinePlan, PartPlan, Plan
 from weft_d365fo.session import FoSession
 from weft_d365fo.values import Unaskable, asked, moment
 
-Row = dict[str, Any]
 ETAG = "@odata.etag"
 PENDING = "VendorInvoiceHeaders"
 TERMS = 50
@@ -26,14 +26,6 @@ TERMS = 50
 def chunks(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     for at in range(0, len(values), size):
         yield values[at : at + size]
-
-
-def plain(row: Row) -> Row:
-    """The fields of a row, without annotations."""
-    data = row.copy()  # annotations are few: to take them out is quicker than to pick the others
-    for name in [name for name in row if "@" in name]:
-        del data[name]
-    return data
 
 
 def document_version(etag: str | None, lines: Iterable[tuple[str, str | None]]) -> str | None:

@@ -7,13 +7,14 @@ import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft.errors import ConfigError, EndpointDown
 from weft.net.entra import Certificate, ClientCredentials
 from weft.net.limiter import Lane
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, Property, parse
 from weft.net.odata.query import Query, Term, eq
+from weft.net.odata.rows import Row
 from weft.net.retry import Retry
 from weft.net.session import HttpSession
 from weft.net.settings import HttpSettings
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from weft_d365fo.dimensions import Formats
     from weft_d365fo.snapshots import Snapshot
 
-Row = dict[str, Any]
 KEPT_SNAPSHOTS = 3
 """Of one object and company: enough for a run that is repeated from the cursor before."""
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from weft.net.odata.outcomes import failed, until_halt
+from weft.net.odata.rows import Row
 from weft.net.odata.sending import Answer, Call, Sender
 from weft.records import Context, Error, Intents, Item, Outcome, Query, Record
 from weft_d365fo import facets, values
@@ -15,7 +16,7 @@ from weft_d365fo.failures import JUDGE, is_missing, is_stale
 from weft_d365fo.journals import JOURNALS, Journals
 from weft_d365fo.keys import KeyShape
 from weft_d365fo.packages import Packages, fits
-from weft_d365fo.rows import ETAG, Row, header_tag, records
+from weft_d365fo.rows import ETAG, header_tag, records
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import FoSession
 from weft_d365fo.values import Unaskable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 
 from weft.net.limiter import Lane
-from weft.net.odata.client import ODataClient, Row
+from weft.net.odata.client import ODataClient
 from weft.net.odata.query import Query
+from weft.net.odata.rows import Row
 
 
 async def pages_by_offset(

@@ -17,8 +17,9 @@ from weft.net.failures import lost
 from weft.net.limiter import Lane
 from weft.net.odata.batch import Item as BatchItem
 from weft.net.odata.batch import Result, send_batch
-from weft.net.odata.client import ODataClient, Row
+from weft.net.odata.client import ODataClient
 from weft.net.odata.errors import BatchRejected, ODataError, entity
+from weft.net.odata.rows import Row
 from weft.records import Error, Fault, Intents, Item
 
 State = Literal["done", "refused", "later", "doubt"]

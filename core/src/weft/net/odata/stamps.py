@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from weft.net.limiter import Lane
-from weft.net.odata.client import ODataClient, Row
+from weft.net.odata.client import ODataClient
 from weft.net.odata.query import Query, gt
+from weft.net.odata.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
