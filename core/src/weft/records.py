@@ -252,7 +252,8 @@ class Outcome:
     """What became of one item.
 
     ``record`` is the representation the write itself returned, if any. ``children`` maps
-    :attr:`Child.id` to the key that the system gave the line. ``in_doubt`` means that the request
+    :attr:`Child.id` to the key that the system gave the line. A representation read after the write is no
+    ``record``: it may hold somebody's edit, which would pass for ours. ``in_doubt`` means that the request
     may have been carried out: core finds out before anything is repeated. ``partial`` means that
     some noted steps are done and trying again continues there.
     """

@@ -31,26 +31,29 @@ async def pair(world: Any, **more: Any) -> tuple[str, str]:
     return key, next(iter(world.erp.rows("customers")))
 
 
+async def lose(world: Any, effect: str) -> None:
+    """A sync whose update of the ERP's customer is lost, and which cannot look again: it stays in doubt."""
+    world.erp.fail(effect, op="update", object="customers")
+
+    @around("read", kind="memerp")
+    async def cut(call: Any, query: Any) -> Any:
+        if not world.erp.faults:
+            raise EndpointDown("cut off")
+        async for page in call():
+            yield page
+
+    world.extra = {"cutter": Holder(cut)}
+    await world.sync("customers")
+    world.extra = {}
+
+
 async def test_an_update_without_an_answer_is_not_taken_for_a_persons_edit(world: Any) -> None:
     """The answer got lost, the value was changed again where it came from: the ERP's echo won over it."""
     world.configure("owner: crm}", "owner: erp}")
     key, _ = await pair(world)
     world.crm.edit("Accounts", key, Name="Adatum 2")
-    world.erp.fail("lose_answer", op="update", object="customers")
-    world.crm.down = None
-
-    @around("read", kind="memerp")
-    async def cut(call: Any, query: Any) -> Any:
-        if world.erp.faults == [] and cutting:
-            raise EndpointDown("cut off")
-        async for page in call():
-            yield page
-
-    cutting = [True]
-    world.extra = {"cutter": Holder(cut)}
-    await world.sync("customers")
+    await lose(world, "lose_answer")
     assert only(world.erp.rows("customers"))["displayName"] == "Adatum 2"
-    cutting.clear()
     world.crm.edit("Accounts", key, Name="Adatum 3")
     world.clock.forward(hours=1)
     await world.sync("customers")
@@ -212,3 +215,65 @@ async def test_a_line_edited_while_its_document_is_written_is_not_swallowed(worl
     await world.sync()
     assert meddled
     assert only(world.crm.rows("OrderLines"))["Quantity"] == Decimal(7)
+
+
+async def test_a_later_write_of_ours_does_not_vouch_for_one_in_doubt(world: Any) -> None:
+    """The ERP's last writer was us, for another field: a person's edit was taken for the spelling of what an
+    update in doubt had sent, and the question about it was closed."""
+    world.configure("owner: crm}", "on_conflict: review}")
+    key, erp_key = await pair(world)
+    world.crm.edit("Accounts", key, Limit=Decimal(33))
+    await lose(world, "lose_request")
+    world.erp.edit("customers", erp_key, creditLimit=Decimal(36))
+    world.crm.edit("Accounts", key, Name="Adatum AG")
+    await world.sync("customers")
+    assert [issue.kind for issue in await world.issues(kind="conflict")] == ["conflict"]
+    world.clock.forward(hours=1)
+    await world.sync("customers", sweep=True)
+    assert only(world.erp.rows("customers"))["displayName"] == "Adatum AG"
+    [issue] = await world.issues()
+    assert (issue.kind, list(issue.payload)) == ("conflict", ["credit_limit"])
+
+
+async def test_of_two_writes_in_doubt_neither_vouches_for_the_other(world: Any) -> None:
+    """One of them was carried out after a person's edit of the field that the other had sent."""
+    world.configure("owner: crm}", "on_conflict: review}")
+    key, erp_key = await pair(world)
+    world.crm.edit("Accounts", key, Limit=Decimal(33))
+    await lose(world, "lose_request")
+    world.erp.edit("customers", erp_key, creditLimit=Decimal(36))
+    world.crm.edit("Accounts", key, Name="Adatum AG")
+    await lose(world, "lose_answer")
+    world.clock.forward(hours=1)
+    await world.sync("customers", sweep=True)
+    assert only(world.erp.rows("customers"))["displayName"] == "Adatum AG"
+    [issue] = await world.issues()
+    assert (issue.kind, list(issue.payload)) == ("conflict", ["credit_limit"])
+
+
+async def test_an_edit_between_a_document_and_its_lines_is_not_swallowed(world: Any, monkeypatch: Any) -> None:
+    """Lines made us the document's last writer: what a person had put into its header meanwhile passed for ours."""
+    world.configure("orders: {entity: sales_order, between: [crm, erp], direction: left_to_right}",
+                    "orders: {entity: sales_order, between: [crm, erp], owner: crm}")  # fmt: skip
+    world.erp.answers = False
+    customer = world.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    product = world.crm.put("Products", Code="P1", Name="Chair", Price=Decimal(5))
+    order = world.crm.put("Orders", CustomerId=customer, Reference="R1")
+    world.crm.put("OrderLines", OrderId=order, ProductId=product, Quantity=Decimal(1), Price=Decimal(5), Position=1)
+    lines = world.erp._write_related
+
+    def meddle(item: Any, place: Any, parts: Any, by: str) -> Any:
+        if place[0] == "salesOrders":
+            world.erp.edit("salesOrders", place[2], reference="R9")
+        made = lines(item, place, parts, by)
+        if place[0] == "salesOrders":
+            world.erp._store(place, {}, by)
+        return made
+
+    monkeypatch.setattr(world.erp, "_write_related", meddle)
+    await world.sync()
+    monkeypatch.undo()
+    await world.sync()
+    assert only(world.erp.rows("salesOrders"))["reference"] == "R9"
+    assert only(world.crm.rows("Orders"))["Reference"] == "R9"
+    assert await world.issues() == []

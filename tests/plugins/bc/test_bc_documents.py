@@ -90,13 +90,14 @@ async def test_lines_are_created_changed_and_deleted(bench):
     item = bench.item("sales_order", "update", data, id="i2", key=one.key, version=one.version, children=changes)
     outcome = (await bench.write("sales_order", item))["i2"]
     assert outcome.result == "updated", outcome.error
-    after = {line.data["description"]: line.data for line in outcome.record.children["lines"]}
+    assert outcome.record is None  # read back by whoever must tell our values from somebody's edit
+    now = await bench.one("sales_order", one.key)
+    after = {line.data["description"]: line.data for line in now.children["lines"]}
     assert after.keys() == {"Line 0", "Line 2", "Line 9"}
     assert after["Line 0"]["quantity"] == 7
     assert after["Line 2"]["unitPrice"] == 1
-    assert outcome.children["l9"] in {line.key for line in outcome.record.children["lines"]}
-    assert outcome.record.data["discountAmount"] == Decimal("1.5")
-    assert outcome.version == outcome.record.version == (await bench.one("sales_order", one.key)).version
+    assert outcome.children["l9"] in {line.key for line in now.children["lines"]}
+    assert now.data["discountAmount"] == Decimal("1.5")
 
 
 @pytest.mark.parametrize("with_header", [True, False])
@@ -124,7 +125,7 @@ async def test_a_lost_answer_to_a_deep_insert_is_in_doubt(bench):
     outcome = (await bench.write("sales_order", item))["i1"]
     assert outcome.result == "created"
     assert outcome.key == row["id"]
-    assert outcome.children["l0"] == outcome.record.children["lines"][0].key
+    assert outcome.children["l0"] == (await bench.one("sales_order", outcome.key)).children["lines"][0].key
     assert len(await bench.command("list", set="salesOrders")) == 1
 
 
@@ -142,9 +143,10 @@ async def test_a_restart_continues_after_the_last_noted_step(bench):
     assert {"header", "line:l5", "number:l6"} <= steps.keys()
     again = (await bench.write("sales_order", item))["i2"]
     assert again.result == "updated", again.error
-    found = [line.data["description"] for line in again.record.children["lines"]]
+    lines = (await bench.one("sales_order", one.key)).children["lines"]
+    found = [line.data["description"] for line in lines]
     assert sorted(found) == ["Line 0", "Line 1", "Line 2", "More 5", "More 6"]
-    assert {again.children["l5"], again.children["l6"]} <= {line.key for line in again.record.children["lines"]}
+    assert {again.children["l5"], again.children["l6"]} <= {line.key for line in lines}
 
 
 async def test_posting_keeps_the_id_and_gives_the_number(bench):
@@ -168,7 +170,7 @@ async def test_create_and_post_in_one_go(bench):
     )
     outcome = (await bench.write("sales_invoice", item))["i1"]
     assert outcome.result == "created", outcome.error
-    assert outcome.record.data["status"] == "Open"
+    assert (await bench.one("sales_invoice", outcome.key)).data["status"] == "Open"
     assert "action:post" in bench.notes.steps["i1"]
 
 
@@ -183,7 +185,7 @@ async def test_a_lost_answer_to_posting_posts_once(bench):
     again = (await bench.write("sales_invoice", item))["i1"]
     assert again.result == "created", again.error
     assert again.key == first.key
-    assert again.record.data["status"] == "Open"
+    assert (await bench.one("sales_invoice", again.key)).data["status"] == "Open"
 
 
 async def test_posting_a_changed_draft_is_a_conflict(bench):

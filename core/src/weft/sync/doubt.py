@@ -67,12 +67,14 @@ async def clear_doubts(run: Run, works: Sequence[Work], settlement: Settlement) 
     for (side, connection), group in groups.items():
         known = unsettled[side, connection]
         for work in group if known else ():
-            for intent in known.get(_source(work, side), []):
-                same_place = intent.company == work.target.company or side == "left"
-                if intent.side != side or not same_place:
-                    continue
+            mine = [
+                intent
+                for intent in known.get(_source(work, side), [])
+                if intent.side == side and (side == "left" or intent.company == work.target.company)
+            ]
+            for intent in mine:
                 before = len(settlement.intents)
-                if not await _clear(run, work, intent, settlement):
+                if not await _clear(run, work, intent, settlement, alone=len(mine) == 1):
                     held.add(id(work))
                 closed[id(work)] += settlement.intents[before:]
                 del settlement.intents[before:]
@@ -89,11 +91,11 @@ def _source(work: Work, side: Side) -> str:
     return caught.record.key if caught is not None else ""
 
 
-async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
-    """True when the work may go on."""
+async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement, *, alone: bool) -> bool:
+    """True when the work may go on. ``alone``: no other write to the record is unsettled."""
     if work.missing != intent.side:
         # The other record is known by now: whatever the intent made has been found or is compared anew.
-        return await _clear_update(run, work, intent, settlement)
+        return await _clear_update(run, work, intent, settlement, alone=alone)
     found = await look(run, work, intent)
     remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
     if found.caught is not None and remaining > 0 and recall.lacks_lines(work, intent, found.caught):
@@ -154,7 +156,7 @@ def _adopted(run: Run, work: Work, intent: Intent, caught: Caught, settlement: S
     return True
 
 
-async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settlement) -> bool:
+async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settlement, *, alone: bool) -> bool:
     remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
     caught = work.half(intent.side).caught
     if intent.op == "create":
@@ -173,7 +175,9 @@ async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settle
     if intent.op == "update":
         session = await run.runtime.session(intent.connection)
         me = getattr(session, "identity", None)
-        ours = me is not None and caught is not None and caught.record.changed_by == me
+        # That we wrote it last tells of this write only where no other one may have been the last.
+        last = me is not None and caught is not None and caught.record.changed_by == me
+        ours = last and alone and caught is not None and not _overtaken(work, intent, caught)
         if not recall.updated(work, intent, ours=ours) and intent.state == "in_doubt" and remaining > 0:
             # It may still come through: then it is to be known for what it is. Writes are guarded by the
             # version, so what is sent meanwhile and this one cannot both be carried out.
@@ -182,6 +186,18 @@ async def _clear_update(run: Run, work: Work, intent: Intent, settlement: Settle
         recall.created(work, intent)
     settlement.intents.append((intent.id, "done", caught.record.key if caught is not None else None))
     return True
+
+
+def _overtaken(work: Work, intent: Intent, caught: Caught) -> bool:
+    """Has the record been settled as it is now since the intent was sent?
+
+    Then a later write of ours may be what made us its last writer, and says nothing about this one.
+    """
+    link = work.link
+    if link is None or link.updated_at <= (intent.sent_at or intent.created_at):
+        return False
+    known = link.left_version if intent.side == "left" else link.right_version
+    return known is None or known == caught.record.version
 
 
 async def look(run: Run, work: Work, intent: Intent) -> Found:

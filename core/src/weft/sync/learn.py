@@ -2,7 +2,7 @@
 
 The base of a side is what that side *now holds*. Taken, in this order: the representation the write
 itself returned; else a read back, where a value we sent but find different is accepted as the
-system's own spelling only when the last writer was us. Anything else is a fresh movement: the base
+system's own spelling only when the last writer was us and wrote in a single call. Anything else is a fresh movement: the base
 keeps what was sent, and the next look decides again.
 """
 
@@ -23,6 +23,8 @@ from weft.sync.lines import LinePair
 from weft.sync.work import Base, Caught, Work, other
 
 if TYPE_CHECKING:
+    from weft.mapping.compile import CompiledMapping
+    from weft.sync.flow import End
     from weft.sync.run import Run
 
 WRITTEN = ("created", "updated", "unchanged", "deleted")
@@ -30,10 +32,12 @@ WRITTEN = ("created", "updated", "unchanged", "deleted")
 
 @dataclass(slots=True)
 class After:
-    """What a side holds after our write. ``ours``: the last writer was us."""
+    """What a side holds after our write. ``ours``: what it holds of the values we sent is our write's doing.
+    ``returned``: what the write itself made of them, where it told and the record was read once more."""
 
     caught: Caught
     ours: bool
+    returned: Fields = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ async def look(run: Run, deliveries: Sequence[Delivery]) -> Afters:
         silent = [d for d in group if id(d) not in afters.found]
         keys = {id(d): (d.outcome.key if d.outcome else None) or (d.item.key if d.item else None) or "" for d in silent}
         fetched = await fetch(run, end, compiled, company, [key for key in keys.values() if key])
+        headers = {} if wrapped else await _headers(run, end, compiled, company, silent)
         session = await run.runtime.session(end.connection)
         me = getattr(session, "identity", None)
         for delivery in silent:
@@ -72,11 +77,30 @@ async def look(run: Run, deliveries: Sequence[Delivery]) -> Afters:
             if caught_back is not None:
                 record = caught_back.record
                 version = delivery.outcome.version if delivery.outcome else None
-                ours = (me is not None and record.changed_by == me) or (
+                last = (me is not None and record.changed_by == me) or (
                     version is not None and version == record.version
                 )
-                afters.found[id(delivery)] = After(caught_back, ours)
+                # With lines it took several calls, and the last of them says nothing about the others.
+                ours = last and not delivery.changes
+                afters.found[id(delivery)] = After(caught_back, ours, headers.get(id(delivery), {}))
     return afters
+
+
+async def _headers(
+    run: Run, end: End, compiled: CompiledMapping, company: str, deliveries: Sequence[Delivery]
+) -> dict[int, Fields]:
+    """The fields of representations that lack nothing but lines, by identity of the delivery."""
+    told = [
+        (id(delivery), record)
+        for delivery in deliveries
+        if delivery.outcome is not None
+        and (record := delivery.outcome.record) is not None
+        and all(name in record.children for name in compiled.mapping.parts)
+    ]
+    caught = await run.catch(end, compiled, company, [record for _, record in told])
+    return {
+        number: one.canonical.fields for (number, _), one in zip(told, caught, strict=True) if one.canonical is not None
+    }
 
 
 def _complete(delivery: Delivery, record: Record | None) -> bool:
@@ -136,7 +160,9 @@ def _learn_side(work: Work, delivery: Delivery, after: After) -> list[tuple[Line
     same = work.pair.comparator.same
     now = after.caught.canonical.fields if after.caught.canonical is not None else {}
     for name, sent in delivery.fields.items():
-        mine.base.fields[name] = _held(name, now.get(name, ABSENT), sent, after.ours, same)
+        made_of_it = after.returned[name] if name in after.returned else ABSENT
+        held = _held(name, now.get(name, ABSENT), sent, after.ours, same)
+        mine.base.fields[name] = held if made_of_it is ABSENT else made_of_it
         source = yours.canonical
         if source is not None and name in source.fields and name in work.pair.shared:
             yours.base.fields[name] = source.fields[name]

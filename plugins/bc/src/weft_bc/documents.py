@@ -54,6 +54,8 @@ class DocumentWriter:
         self.done = bool(self.noted)
         self.keys: dict[str, str] = {}
         self.moved = False
+        self.whole = False
+        """Nothing that was sent can have been changed by somebody else in what was read since."""
 
     async def write(self) -> Outcome:
         """:raises Halt: nothing can be sent any more."""
@@ -78,7 +80,7 @@ class DocumentWriter:
             return outcome
         result = "created" if creating else "updated"
         outcome = Outcome(item.id, result, key=key, company=item.company, children=dict(self.keys))  # type: ignore[arg-type]
-        if row is not None and not self.moved:
+        if row is not None and self.whole and not self.moved:
             outcome.record = await self.writer.record(item, row)
             outcome.version = outcome.record.version
         return outcome
@@ -95,7 +97,8 @@ class DocumentWriter:
             row = answer.row
             key = str(row[self.plan.key])
             await self._note("header", key)
-        if row is None or any(line.expand.name not in row for line in self.plan.lines):
+        self.whole = row is not None and all(line.expand.name in row for line in self.plan.lines)
+        if row is None or not self.whole:
             row = await self._read(key)
         self._match_new(row, numbers)
         return row, key
@@ -158,7 +161,8 @@ class DocumentWriter:
 
     # -- an existing document ----------------------------------------------------------------------
 
-    async def _update(self, key: str) -> Row:
+    async def _update(self, key: str) -> Row | None:
+        """The document as it is now, where actions are to follow."""
         item, session = self.item, self.session
         resumed = self.done
         path = session.path(item.company, (item.object, session.key(key)))
@@ -185,6 +189,8 @@ class DocumentWriter:
                 row = await self._read(key)
             await self._line(path, row, child)
             stale = True
+        if not item.actions:
+            return None
         return await self._read(key) if stale else row
 
     async def _line(self, path: str, row: Row, child: Child) -> None:
@@ -249,6 +255,7 @@ class DocumentWriter:
         item, session = self.item, self.session
         if key is None:
             return row
+        self.whole = item.op == "action"
         etag = str(row.get(ETAG)) if row is not None and row.get(ETAG) else item.version
         for name in item.actions:
             if f"action:{name}" in self.noted:
