@@ -13,12 +13,14 @@ from weft.config.flows import FlowConfig, Guards, Retry, Totals
 from weft.config.loading import load_text
 from weft.config.models import Connection, ConnectionLimits, Document, Limits, Log
 from weft.config.page import configuration_page
+from weft.config.server import ServerConfig, Tls, TokenConfig
 from weft.config.watching import AlertChannel, AlertRule, Alerts, QuietHours, Retention, Telemetry, Traces
 from weft.model.declared import EntityDeclaration, FieldDeclaration, LinesDeclaration
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 MODELS = [
     Document, Connection, FlowConfig, Guards, Totals, Retry, CompanyTarget, CompanyWhen, Log, Limits,
+    ServerConfig, TokenConfig, Tls,
     ConnectionLimits, AlertChannel, AlertRule, Alerts, QuietHours, Retention, Telemetry, Traces,
     EntityDeclaration, FieldDeclaration, LinesDeclaration,
 ]  # fmt: skip
@@ -45,7 +47,7 @@ def test_every_model_reachable_from_the_file_is_covered() -> None:
 
 def test_the_examples_on_the_page_load() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    whole, companies, mappings, entities, alerts = blocks
+    whole, companies, mappings, entities, server, alerts = blocks
     loaded = load_text(whole)
     assert loaded.flow("customers").companies_named("erp") == ["usmf", "demf"]
     for form in re.split(r"^(?=company:)", companies, flags=re.M)[1:]:
@@ -57,3 +59,4 @@ def test_the_examples_on_the_page_load() -> None:
     assert rules["approval"] is None
     assert (rules["silence"] and rules["silence"].about, rules["down"] and rules["down"].count) == ("silence", 2)
     assert "warranty" in load_text(whole + entities).entities
+    assert [token.name for token in load_text(whole + server).server.tokens] == ["anna", "reports"]

@@ -167,7 +167,12 @@ class App:
                         stack.push_async_exit(made[0])
                     return made[0]
 
-                return await action.run(Desk(self.config, state, user(), self.clock or SystemClock(), runtime), wanted)
+                later: list[Coroutine[Any, Any, None]] = []
+                desk = Desk(self.config, state, user(), self.clock or SystemClock(), runtime, later.append)
+                done = await action.run(desk, wanted)
+                for work in later:
+                    await work
+                return done
 
     # -- running -----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from weft.config.flows import RESERVED, FlowConfig
+from weft.config.server import ServerConfig
 from weft.config.values import ConnectionName, Duration, Strict
 from weft.config.watching import Alerts, Retention, Telemetry
 from weft.model.declared import EntityDeclaration, Name
@@ -87,6 +88,7 @@ class Document(Strict):
     entities: dict[Name, EntityDeclaration] = Field(default_factory=dict, description="entities of your own, by name")
     log: Log = Field(default_factory=Log, description="logging")
     limits: Limits = Field(default_factory=Limits, description="upper bounds on requests")
+    server: ServerConfig = Field(default_factory=ServerConfig, description="HTTP API and dashboard of `weft run`")
     alerts: Alerts = Field(default_factory=Alerts, description="who is told when something needs a person")
     telemetry: Telemetry = Field(default_factory=Telemetry, description="metrics and traces")
     retention: Retention = Field(default_factory=Retention, description="how long weft remembers")

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from weft.config.companies import CompanyTarget, CompanyWhen
 from weft.config.flows import FlowConfig, Guards, Retry, Totals
 from weft.config.models import Connection, ConnectionLimits, Document, Limits, Log
+from weft.config.server import ServerConfig, Tls, TokenConfig
 from weft.config.values import spell_duration
 from weft.config.watching import USUAL, AlertChannel, AlertRule, Alerts, QuietHours, Retention, Telemetry, Traces
 from weft.model.declared import EntityDeclaration, FieldDeclaration, LinesDeclaration
@@ -134,6 +135,24 @@ entities:
 ```
 """
 
+_SERVER = """\
+## server
+
+`weft run` serves the [API](api.md), the [dashboard](dashboard.md), webhooks, health and metrics when this is
+enabled. On 127.0.0.1 it asks for nothing as long as there are no tokens. Where other machines reach it, it
+starts only with tokens, and with HTTPS of its own or of a proxy in front.
+
+```yaml
+server:
+  enabled: true
+  listen: 0.0.0.0:8787
+  public_url: https://weft.example.com
+  tokens:
+    - {name: anna, role: operator, hash: "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+    - {name: reports, role: viewer, token: "${env:WEFT_REPORTS_TOKEN}", expires: 2027-01-01}
+```
+"""
+
 
 _ALERTS = """\
 ## alerts
@@ -212,6 +231,7 @@ def configuration_page() -> str:
     out += ["A field:", "", *_table(FieldDeclaration), "A collection of lines:", ""]
     out += [*_table(LinesDeclaration), "## log", "", *_table(Log), "## limits", "", *_table(Limits)]
     out += ["For one connection, under `limits.connections`:", "", *_table(ConnectionLimits)]
+    out += [_SERVER, *_table(ServerConfig), "### tokens", "", *_table(TokenConfig), "### tls", "", *_table(Tls)]
     out += [_ALERTS, *_table(Alerts), "A channel:", "", *_table(AlertChannel), "A rule:", "", *_table(AlertRule)]
     out += ["The usual rules:", "", *_usual_rules(), "### quiet", "", *_table(QuietHours)]
     out += ["## telemetry", "", "See [metrics](metrics.md).", "", *_table(Telemetry)]

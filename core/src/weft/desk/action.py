@@ -60,3 +60,27 @@ def action(name: str, role: Role = "operator") -> Callable[[Callable[[Desk, W], 
 def may(role: Role, needed: Role) -> bool:
     """Whether somebody with ``role`` may do what needs ``needed``."""
     return ROLES.index(role) >= ROLES.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[W]):
+    """Something to be looked up. ``path`` is where the HTTP API serves it, below ``/api/v1``."""
+
+    path: str
+    wanted: type[W]
+    answer: Any
+    run: Callable[[Desk, W], Awaitable[Any]]
+
+    @property
+    def doc(self) -> str:
+        return inspect.cleandoc(self.run.__doc__ or "")
+
+
+def question(path: str) -> Callable[[Callable[[Desk, W], Awaitable[Any]]], Question[W]]:
+    """Makes a question of ``async def look(desk: Desk, wanted: Model) -> Answer``."""
+
+    def make(function: Callable[[Desk, W], Awaitable[Any]]) -> Question[W]:
+        hints: dict[str, Any] = get_type_hints(function)
+        return Question(path, hints["wanted"], hints["return"], function)
+
+    return make

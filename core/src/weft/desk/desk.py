@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Given to every action. ``by`` names the person for the record; ``runtime`` is called only by what
-    needs connectors or their entities."""
+    needs connectors or their entities; ``later`` takes work that goes on after the answer."""
 
     config: Config
     state: State
     by: str
     clock: Any
     runtime: Callable[[], Runtime]
+    later: Callable[[Coroutine[Any, Any, None]], None]
+    memory: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
+    """What was counted a moment ago, and when."""
 
     @property
     def now(self) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from weft.desk.action import Count, Wanted, action
+from weft.desk.causes import ids_of
 from weft.desk.desk import Desk
 from weft.desk.errors import NotPossible, NotThere
 from weft.desk.typed import typed
@@ -24,7 +25,7 @@ PAGE = 500
 Ids = list[int]
 
 
-class Some(Wanted):
+class SomeIssues(Wanted):
     """Issues by id."""
 
     ids: Ids = Field(min_length=1, max_length=10_000)
@@ -38,15 +39,24 @@ class Retry(Wanted):
     flow: str | None = None
     kind: list[str] = Field(default_factory=list)
     entity: str | None = None
-    code: str | None = None
+    cause: str | None = Field(default=None, description="key of a cause, as /causes gives it")
     text: str | None = Field(default=None, max_length=200)
 
     @model_validator(mode="after")
     def _either(self) -> Retry:
-        picked = self.all or self.flow or self.kind or self.entity or self.text or self.code
+        picked = self.all or self.flow or self.kind or self.entity or self.text or self.cause
         if bool(self.ids) == bool(picked):
-            raise ValueError("give ids, or all, flow, kind, entity, code or text")
+            raise ValueError("give ids, or all, flow, kind, entity, cause or text")
         return self
+
+
+def _picked(tx: Tx, wanted: Retry) -> Sequence[int]:
+    found = every(tx, flow=wanted.flow, kind=wanted.kind, entity=wanted.entity, text=wanted.text)
+    ids = [issue.id for issue in found]
+    if wanted.cause is None:
+        return ids
+    same = set(ids_of(tx, wanted.cause))
+    return [id for id in ids if id in same]
 
 
 class Edit(Wanted):
@@ -63,11 +73,11 @@ class Edited(Wanted):
     values: dict[str, Any]
 
 
-class Skip(Some):
+class Skip(SomeIssues):
     reason: str = Field(min_length=1, max_length=1000)
 
 
-class Refuse(Some):
+class Refuse(SomeIssues):
     reason: str = Field(default="refused", min_length=1, max_length=1000)
 
 
@@ -96,10 +106,7 @@ async def retry(desk: Desk, wanted: Retry) -> Count:
         for id in wanted.ids:
             if unsearchable(is_open(get(tx, id))):
                 tx.issues.edit(id, {"retry": True}, now)
-        found = every(
-            tx, flow=wanted.flow, kind=wanted.kind, entity=wanted.entity, text=wanted.text, code=wanted.code
-        ) if not wanted.ids else []  # fmt: skip
-        return tx.issues.retry(wanted.ids or [issue.id for issue in found], now)
+        return tx.issues.retry(wanted.ids or _picked(tx, wanted), now)
 
     return Count(count=await desk.state.write(write))
 
@@ -145,7 +152,7 @@ async def skip(desk: Desk, wanted: Skip) -> Count:
 
 
 @action("issues.approve")
-async def approve(desk: Desk, wanted: Some) -> Count:
+async def approve(desk: Desk, wanted: SomeIssues) -> Count:
     """Allow, once, what an approval rule or a guard has stopped; the next run does it."""
     return await _answer(desk, wanted.ids, "granted")
 
@@ -223,15 +230,12 @@ def every(
     kind: Sequence[str] = (),
     entity: str | None = None,
     text: str | None = None,
-    code: str | None = None,
 ) -> list[Issue]:
     """All open issues that these filters pick."""
     found: list[Issue] = []
     while True:
         after = found[-1].id if found else 0
-        page = tx.issues.page(
-            after_id=after, limit=PAGE, flow=flow, kind=list(kind) or None, entity=entity, text=text, code=code
-        )
+        page = tx.issues.page(after_id=after, limit=PAGE, flow=flow, kind=list(kind) or None, entity=entity, text=text)
         found += page
         if len(page) < PAGE:
             return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
@@ -195,7 +197,38 @@ def end(link: Link, side: str) -> str:
     return f"{place} {getattr(link, f'{side}_object')}({getattr(link, f'{side}_key')})"
 
 
+@dataclass(frozen=True, slots=True)
+class LinkBrief:
+    """A link without its bases."""
+
+    id: int
+    entity: str
+    left_connection: str
+    left_company: str
+    left_object: str
+    left_key: str
+    left_variant: str
+    left_version: str | None
+    left_changed_at: datetime | None
+    right_connection: str
+    right_company: str
+    right_object: str
+    right_key: str
+    right_variant: str
+    right_version: str | None
+    right_changed_at: datetime | None
+    state: str
+    pinned: bool
+    follow: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+def brief(link: Link) -> LinkBrief:
+    return LinkBrief(**{f.name: getattr(link, f.name) for f in fields(LinkBrief)})
+
+
 def data(link: Link) -> dict[str, Any]:
     """A link as JSON shows it, without its bases."""
-    found: dict[str, Any] = plain(link)
-    return {name: value for name, value in found.items() if not name.endswith(("_base", "_print")) and name != "epoch"}
+    found: dict[str, Any] = plain(brief(link))
+    return found

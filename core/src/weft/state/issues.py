@@ -240,10 +240,11 @@ class Issues:
         connection: str | None = None,
         link_id: int | None = None,
         run: str | None = None,
-        code: str | None = None,
         text: str | None = None,
+        ids: Sequence[int] | None = None,
     ) -> list[Issue]:
-        """Issues in order of id, after ``after_id``. ``text`` is looked for in key, label and reason."""
+        """Issues in order of id, after ``after_id``. ``text`` is looked for in key, label and reason; ``ids``
+        (5000 at most): of these only."""
         query = select(*_COLUMNS).where(table.c.id > after_id)
         for column, value in (
             (table.c.flow, flow),
@@ -251,10 +252,11 @@ class Issues:
             (table.c.connection, connection),
             (table.c.link_id, link_id),
             (table.c.run, run),
-            (table.c.code, code),
         ):
             if value is not None:
                 query = query.where(column == value)
+        if ids is not None:
+            query = query.where(sql.among_ids(self._db, table.c.id, ids))
         if state is not None:
             query = query.where(OPEN if state == "open" else table.c.state == state)
         if kind is not None:

@@ -65,3 +65,8 @@ def parse(text: str) -> Place:
     if url.drivername in ("postgresql", "postgresql+psycopg", "postgres"):
         return Place(url.set(drivername="postgresql+psycopg"), None)
     raise StateError(f"state: {url.drivername} is not supported; {_FORMS}")
+
+
+def control_socket(state: Path) -> Path:
+    """Where the daemon that holds a SQLite state listens for the command line."""
+    return state.with_name(state.name + ".sock")

@@ -1,0 +1,78 @@
+"""Flows as a whole: pause, resume, run now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from weft.desk.action import Count, Wanted, action
+from weft.desk.desk import Desk
+from weft.desk.errors import NotPossible
+from weft.errors import ConfigError
+from weft.state.pauses import ALL
+from weft.state.tx import Tx
+
+
+class PauseFlow(Wanted):
+    """``flow`` ``*``: all of them. Without ``until`` it lasts until somebody resumes."""
+
+    flow: str
+    reason: str = Field(min_length=1, max_length=1000)
+    until: datetime | None = None
+
+
+class ResumeFlow(Wanted):
+    flow: str
+
+
+class RunNow(Wanted):
+    """``sweep``: compare every record, also those that no change was seen of. Without flows: all enabled."""
+
+    flows: list[str] = Field(default_factory=list)
+    what: Literal["sync", "sweep"] = "sync"
+
+
+def _known(desk: Desk, flow: str) -> None:
+    if flow != ALL:
+        desk.config.flow(flow)
+
+
+@action("flows.pause")
+async def pause(desk: Desk, wanted: PauseFlow) -> Count:
+    """Keep flows from working until they are resumed. What is under way is finished first."""
+    _known(desk, wanted.flow)
+    now, until = desk.now, wanted.until
+    if until is not None and (until.tzinfo is None or until <= now):
+        raise ConfigError("until: write a time to come, with its offset, such as 2030-01-31T08:00:00Z")
+    await desk.state.write(lambda tx: tx.pauses.pause(wanted.flow, desk.by, wanted.reason, now, until))
+    return Count(count=1)
+
+
+@action("flows.resume")
+async def resume(desk: Desk, wanted: ResumeFlow) -> Count:
+    """Take a pause back."""
+    _known(desk, wanted.flow)
+    now = desk.now
+    if not await desk.state.write(lambda tx: tx.pauses.resume(wanted.flow, desk.by, now)):
+        what = "all flows are" if wanted.flow == ALL else f"{wanted.flow} is"
+        raise NotPossible(f"{what} not paused by this name")
+    return Count(count=1)
+
+
+@action("flows.run")
+async def run(desk: Desk, wanted: RunNow) -> Count:
+    """Ask a worker to run flows soon; nothing happens while no worker is up."""
+    names = wanted.flows or [name for name, config in desk.config.flows.items() if config.enabled]
+    for name in names:
+        if not desk.config.flow(name).enabled:
+            raise NotPossible(f"{name} is switched off (enabled: false)")
+    now = desk.now
+
+    def write(tx: Tx) -> None:
+        for name in names:
+            tx.requests.put(name, wanted.what, by=desk.by, at=now)
+
+    await desk.state.write(write)
+    return Count(count=len(names))
