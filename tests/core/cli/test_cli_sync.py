@@ -105,7 +105,7 @@ def test_status_names_the_blocker(shop: Any) -> None:
     shop.run("sync", code=1)
     result = shop.run("status", code=1)
     assert "open issues: 1 failed" in result.output
-    assert "1 records are failed; weft issues list customers --kind failed" in result.output
+    assert "1 record is failed; weft issues list customers --kind failed" in result.output
     shop.erp.down = "asleep"
     shop.run("sync", code=3)
     assert "a system did not answer in the last run" in shop.run("status", code=1).output

@@ -158,8 +158,8 @@ async def _plan(desk: Desk, flow: str, id: str) -> None:
 async def _kept(
     desk: Desk, id: str, state: str, counts: dict[str, int], error: str, plan: dict[str, Any] | None = None
 ) -> None:
-    now, kept = desk.now, {**(plan or {}), "error": desk.runtime().redactor(error)}
-    await desk.state.write(lambda tx: tx.runs.finish(id, state, now, counts, plan=kept))
+    now, words = desk.now, desk.runtime().redactor(error)
+    await desk.state.write(lambda tx: tx.runs.finish(id, state, now, counts, plan=plan, error=words))
 
 
 # -- looking ---------------------------------------------------------------------------------------

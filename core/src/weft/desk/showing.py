@@ -16,7 +16,7 @@ LONGEST = 500
 
 def plain(value: Any) -> Any:
     """Any value as JSON knows it: amounts as exact text, times as ISO 8601, references as ``Object(key)``."""
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Decimal):
         return format(value, "f")

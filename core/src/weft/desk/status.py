@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from weft.desk.linking import BY_HAND
 from weft.desk.showing import span
 from weft.state.cursors import Cursor
+from weft.state.runs import MOVING, Run
 from weft.state.tx import Tx
 
 if TYPE_CHECKING:
@@ -99,20 +99,19 @@ def idle(config: FlowConfig, name: str) -> FlowStatus:
 
 def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared) -> FlowStatus:
     found = idle(config, name)
-    runs = [run for run in tx.runs.page(limit=RUNS, flow=name) if run.mode != BY_HAND]
-    run = runs[0] if runs else None
+    run = _last(tx, name)
     found.issues = {kind: n for (flow, kind), n in sorted(shared.issues.items()) if flow == name}
     for (entity, left, right, state), n in shared.links.items():
         if entity == config.entity and left == config.left and right in config.right:
             found.links[state] = found.links.get(state, 0) + n
     unsettled = [intent for intent in shared.unsettled if intent.flow == name]
     found.cursors = [_up_to(cursor) for cursor in tx.cursors.all(name)]
-    agreed = [one for one in tx.runs.page(limit=RUNS, flow=name, state="done") if one.mode != BY_HAND]
+    agreed = _last(tx, name, "done")
     found.hints = shared.hints.get(name, 0)
     found.unsettled = len(unsettled)
     found.in_doubt = sum(intent.state == "in_doubt" for intent in unsettled)
     found.next_try = tx.issues.next_due(name)
-    found.last_agreement = agreed[0].finished_at if agreed else None
+    found.last_agreement = agreed.finished_at if agreed else None
     if run is not None:
         found.last_run = LastRun(run.id, run.mode, run.state, run.started_at, run.finished_at)
         found.counts = run.counts or {}
@@ -120,6 +119,12 @@ def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared
         asked = [approval for approval in shared.approvals if approval.flow == name]
         found.blocker = _blocker(config, found, len(asked), _guard(tx, name), now)
     return found
+
+
+def _last(tx: Tx, name: str, state: str | None = None) -> Run | None:
+    """The newest run that was to bring records into agreement: a plan or a person's work on links is none."""
+    runs = tx.runs.page(limit=RUNS, flow=name, state=state)
+    return next((run for run in runs if run.mode in MOVING), None)
 
 
 def _up_to(cursor: Cursor) -> ReadUpTo:
@@ -147,10 +152,13 @@ def _blocker(config: FlowConfig, found: FlowStatus, asked: int, guard: str, now:
     if not found.cursors:
         return "its first load has not finished; weft sync begins it anew"
     if found.in_doubt:
-        return f"{found.in_doubt} writes are in doubt; the next run looks what became of them"
+        many = "1 write is" if found.in_doubt == 1 else f"{found.in_doubt} writes are"
+        return f"{many} in doubt; the next run looks what became of them"
     if asked:
-        return f"{asked} approvals are asked for; weft issues list --kind approval"
+        many = "1 approval is" if asked == 1 else f"{asked} approvals are"
+        return f"{many} asked for; weft issues list --kind approval"
     if found.issues:
         kind, count = max(found.issues.items(), key=lambda one: one[1])
-        return f"{count} records are {kind}; weft issues list {found.flow} --kind {kind}"
+        many = "1 record is" if count == 1 else f"{count} records are"
+        return f"{many} {kind}; weft issues list {found.flow} --kind {kind}"
     return ""

@@ -26,7 +26,7 @@ def make_app(site: Site, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     """What listens on the network. ``more``: routes of others, such as health and metrics."""
     routes: list[BaseRoute] = [*hooks.routes(site), *more]
     if site.config.dashboard:
-        from weft.server.pages import routes as pages
+        from weft.server import pages
 
         routes += [*api.routes(site), *pages.routes(site)]
     return Shield(_starlette(site, routes), site)

@@ -114,7 +114,15 @@ def _control(site: Site, path: Path) -> Iterator[socket.socket | None]:
 
 
 class _Server(uvicorn.Server):
-    """Signals are the daemon's affair."""
+    """Signals are the daemon's affair; ``up`` is set once it accepts."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -125,9 +133,10 @@ class _Server(uvicorn.Server):
 async def _served(site: Site, app: ASGIApp, listener: socket.socket, *, tls: bool = False) -> AsyncIterator[None]:
     server = _Server(_config(site, app, tls=tls))
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.005)
-    if task.done():
+    up = asyncio.create_task(server.up.wait())
+    await asyncio.wait([up, task], return_when=asyncio.FIRST_COMPLETED)
+    if not server.up.is_set():
+        up.cancel()
         await task
         raise ConfigError("the server ended at once; its log says why")
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class _Files(StaticFiles):
     """Files are named with their version in the query, so that browsers may keep them."""
 
-    def file_response(self, *args, **more):  # type: ignore[no-untyped-def]
+    def file_response(self, *args: Any, **more: Any) -> Response:
         response = super().file_response(*args, **more)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response

@@ -100,9 +100,12 @@ async def one(request: Request, site: Site, person: Person) -> Response:
     config = site.runtime.config.flows.get(issue.flow)
     sides = {"left": config.left, "right": " / ".join(config.right)} if config else {"left": "left", "right": "right"}
     payload = issue.payload if isinstance(issue.payload, dict) else {}
+    speaker = sides.get(str(payload.get("side")), issue.connection) or "The system"
+    section = {"conflict": "/conflicts", "approval": "/approvals"}.get(issue.kind, "/issues")
     sent = payload.get("fields") if isinstance(payload.get("fields"), dict) else {}
     return await render(
         request, site, person, "issue.html", detail=detail, issue=issue, advice=what_to_do(issue), sides=sides,
+        speaker=speaker, section=section,
         payload=payload, sent=sent, choices=CHOICES, repeatable=issue.kind not in ("conflict", "approval", "delete"),
         editable=issue.kind not in ("conflict", "delete", "approval", "ambiguous"),
         others={n: v for n, v in payload.items() if n not in ("fields", "side", "subject")},

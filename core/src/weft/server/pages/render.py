@@ -85,6 +85,12 @@ def _seconds(value: float | None) -> str:
     return f"≤ {value:g} s" if value < 60 else f"≤ {value / 60:g} min"
 
 
+def _ago(at: datetime | None, now: datetime) -> str:
+    if at is not None and (now - at).total_seconds() < 10:
+        return "just now"
+    return showing.ago(at, now)
+
+
 def _spark(values: list[int], width: int = 160, height: int = 36) -> Markup:
     """A row of bars as SVG."""
     most = max(values, default=0) or 1
@@ -160,7 +166,7 @@ def finished(
     more = {"badges": {}, **data}
     text = environment().get_template(template).render(
         request=request, path=request.url.path, person=person, csrf=csrf_token(secret), now=now,
-        flows=list(site.runtime.config.flows), config=site.runtime.config, ago=lambda at: showing.ago(at, now),
+        flows=list(site.runtime.config.flows), config=site.runtime.config, ago=lambda at: _ago(at, now),
         query=lambda **changed: _query(request, changed), notice=notice, **more,
     )  # fmt: skip
     response = HTMLResponse(text, status, dict(headers or {}))
