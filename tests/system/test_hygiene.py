@@ -44,7 +44,7 @@ LAYERS = (
     ("sync",),
     ("runtime",),
     ("desk",),
-    ("alerts", "telemetry"),
+    ("alerts", "retention", "telemetry"),
     ("jobs",),
     ("server",),
     ("cli",),

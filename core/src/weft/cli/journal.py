@@ -148,17 +148,29 @@ def _write(path: Path, lines: Iterator[str], *, heading: int = 0) -> None:
 
 @command.command("verify")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option(
+    "--file",
+    "files",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="A journal that was exported before it was forgotten, instead of the state; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def verify(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
+def verify(ctx: click.Context, runs: tuple[str, ...], files: tuple[Path, ...], as_json: bool) -> None:
     """Walk the hash chain of runs (default: all) and tell whether an entry was changed, removed or added.
 
     Exit code 1 when a chain is broken.
     """
     app = ctx.find_object(App) or App()
-    with app.reading() as state, state.begin(writes=False) as tx:
-        wanted = [desk.run_id(tx, run) for run in runs] if runs else list(_all_runs(tx))
-        found = [tx.journal.verify_chain(run) for run in wanted]
+    if files:
+        from weft.retention import verify_file
+
+        found = [verify_file(file) for file in files]
+    else:
+        with app.reading() as state, state.begin(writes=False) as tx:
+            wanted = [desk.run_id(tx, run) for run in runs] if runs else list(_all_runs(tx))
+            found = [tx.journal.verify_chain(run) for run in wanted]
     broken = [one for one in found if not one.ok]
     if as_json:
         console.print_json(found)
@@ -166,7 +178,9 @@ def verify(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
         for one in broken:
             click.echo(f"run {one.run_id}: {click.style('broken', fg='red')} at entry {one.bad_seq}: {one.problem}")
         entries = sum(one.rows for one in found)
-        click.echo(f"{len(found) - len(broken)} of {len(found)} runs are whole, {entries} entries")
+        given_up = sum(one.ok and bool(one.problem) for one in found)
+        more = f"; {given_up} were given up (retention)" if given_up else ""
+        click.echo(f"{len(found) - len(broken)} of {len(found)} runs are whole, {entries} entries{more}")
     ctx.exit(1 if broken else 0)
 
 

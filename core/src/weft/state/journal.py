@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -70,6 +70,24 @@ def _digest(previous: str, row: dict[str, Any]) -> str:
 
 
 NEAR = 10_000
+
+
+def chain(run_id: str, rows: Iterable[dict[str, Any]], length: int, tip: str) -> ChainCheck:
+    """Walk stored entries of a run, which wrote so many and ended with this hash."""
+    previous, expected = "", 0
+    for row in rows:
+        expected += 1
+        if row["seq"] != expected:
+            return ChainCheck(run_id, False, expected - 1, expected, "the row is missing")
+        if row["prev_hash"] != previous:
+            return ChainCheck(run_id, False, expected, expected, "it does not follow the row before it")
+        if row["hash"] != _digest(previous, row):
+            return ChainCheck(run_id, False, expected, expected, "its content was changed")
+        previous = row["hash"]
+    if (expected, previous) != (length, tip):
+        problem = f"the journal ends at row {expected}, the run wrote {length}"
+        return ChainCheck(run_id, False, expected, expected + 1, problem)
+    return ChainCheck(run_id, True, expected)
 
 
 class Journal:
@@ -193,23 +211,14 @@ class Journal:
         *tip, pruned_at = found_run
         if pruned_at is not None:
             return ChainCheck(run_id, True, 0, None, f"its {tip[0]} entries were given up on {pruned_at:%Y-%m-%d}")
-        previous, expected = "", 0
-        columns = [table.c[n] for n in (*_HASHED, "prev_hash", "hash")]
-        query = select(*columns).where(table.c.run_id == run_id).order_by(table.c.seq)
-        for found in self._db.execute(query.execution_options(yield_per=1000)):
-            row = found._asdict()
-            expected += 1
-            if row["seq"] != expected:
-                return ChainCheck(run_id, False, expected - 1, expected, "the row is missing")
-            if row["prev_hash"] != previous:
-                return ChainCheck(run_id, False, expected, expected, "it does not follow the row before it")
-            if row["hash"] != _digest(previous, row):
-                return ChainCheck(run_id, False, expected, expected, "its content was changed")
-            previous = row["hash"]
-        if [expected, previous] != tip:
-            problem = f"the journal ends at row {expected}, the run wrote {tip[0]}"
-            return ChainCheck(run_id, False, expected, expected + 1, problem)
-        return ChainCheck(run_id, True, expected)
+        return chain(run_id, self.rows_of(run_id), *tip)
+
+    def rows_of(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """A run's entries as they are stored, ``fields`` and ``error`` as their text: what the hashes are over."""
+        names = (*_HASHED, "prev_hash", "hash")
+        query = select(*(table.c[name] for name in names)).where(table.c.run_id == run_id).order_by(table.c.seq)
+        for row in self._db.execute(query.execution_options(yield_per=1000)):
+            yield dict(zip(names, row, strict=True))
 
     def prune(self, limit: int = 5000) -> int:
         """Delete entries of runs whose journal was given up (:meth:`Runs.mark_pruned`). Returns how many; call

@@ -56,20 +56,20 @@ def is_current(connection: Connection, place: Place, *, may_write: bool, create:
     return False
 
 
-def migrate(connection: Connection, place: Place) -> None:
-    """Apply what is missing within the caller's transaction; all of it or nothing."""
+def migrate(connection: Connection, place: Place, *, to: str = SCHEMA) -> None:
+    """Apply what is missing (up to a version) within the caller's transaction; all of it or nothing."""
     from alembic import command
     from alembic.config import Config
 
     if not place.sqlite:
         # Two machines may start at once; the second waits here and then finds nothing to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        if found_version(connection) == SCHEMA:
+        if found_version(connection) == to:
             return
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
     if connection.execute(select(meta.c.value).where(meta.c.name == "instance")).one_or_none() is None:
         connection.execute(insert(meta), {"name": "instance", "value": uuid.uuid4().hex})

@@ -220,6 +220,23 @@ class State:
         """The SQLite file; None on PostgreSQL."""
         return self.place.path
 
+    def compact(self) -> None:
+        """SQLite: rewrite the file without the room of deleted rows. PostgreSQL does that by itself.
+
+        :raises StateError: the disk has no room for the copy it needs meanwhile.
+        """
+        if not self.place.sqlite:
+            return
+        with self._one_writer(True):
+            try:
+                raw = self.engine.raw_connection()
+                try:
+                    raw.cursor().execute("VACUUM")
+                finally:
+                    raw.close()
+            except Exception as error:
+                raise failures.explain(error, self.place) or error from error
+
     def close(self) -> None:
         """Wait for running transactions, close all connections, release the locks. May be repeated."""
         if self._closed:
