@@ -61,7 +61,8 @@ def test_each_command_and_option_is_described(path: str, command: click.Command)
 def test_every_command_that_prints_data_has_json() -> None:
     printing = {"weft check", "weft plan", "weft sync", "weft status", "weft verify", "weft plugins", "weft journal",
                 "weft journal verify", "weft issues list", "weft issues show", "weft conflicts list",
-                "weft conflicts show", "weft links list", "weft links show"}  # fmt: skip
+                "weft conflicts show", "weft links list", "weft links show",
+                "weft alerts", "weft backup", "weft restore", "weft prune", "weft doctor"}  # fmt: skip
     with_json = {path for path, command in every() for option in command.params if "--json" in option.opts}
     assert printing <= with_json
 

@@ -58,6 +58,8 @@ _EXAMPLES = {
     "weft links": "weft links import customers pairs.csv --dry-run\nweft links export customers -o links.csv",
     "weft journal": "weft journal --key 10000 --since 7d\nweft journal --csv audit.csv --since 2026-01-01\n"
     "weft journal verify",
+    "weft doctor": "weft doctor\nweft doctor --json | jq '.findings[] | select(.level != \"ok\")'",
+    "weft prune": "weft prune --compact",
     "weft backup": "weft backup /backup/weft-$(date +%F).backup\nweft backup --check /backup/weft-2026-03-02.backup",
     "weft restore": "weft --config on-postgresql.yaml restore weft.backup",
     "weft alerts test": "weft alerts test mail",

@@ -19,6 +19,7 @@ LAZY = {
     "demo": ("weft.cli.demo", "Try weft on two simulated systems, without any account"),
     "init": ("weft.cli.init", "Write a commented weft.yaml to start from"),
     "check": ("weft.cli.check", "Check configuration, secrets, connections and mappings; write nothing"),
+    "doctor": ("weft.cli.doctor", "Examine everything around weft, and say what helps"),
     "plan": ("weft.cli.plan", "Show exactly what a sync would write to both sides"),
     "sync": ("weft.cli.sync", "Bring flows into agreement once"),
     "run": ("weft.cli.run", "Keep flows in agreement until stopped"),

@@ -56,7 +56,7 @@ def weft_impossible(entity: str) -> list[Impossible]:
 async def weft_open(ctx: Context) -> AsyncIterator[FoSession]:
     from weft_d365fo.session import open_session
 
-    async with open_session(ctx.settings, ctx.connection, ctx.log) as session:
+    async with open_session(ctx.settings, ctx.connection, ctx.log, ctx.meter) as session:
         yield session
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from weft.errors import ConfigError, EndpointDown
+from weft.meter import Meter
 from weft.net.entra import Certificate, ClientCredentials
 from weft.net.limiter import Lane
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, Property, parse
@@ -153,7 +154,9 @@ def authenticate(settings: FoSettings) -> ClientCredentials:
 
 
 @asynccontextmanager
-async def open_session(settings: FoSettings, connection: str, log: logging.Logger) -> AsyncIterator[FoSession]:
+async def open_session(
+    settings: FoSettings, connection: str, log: logging.Logger, meter: Meter | None = None
+) -> AsyncIterator[FoSession]:
     """Sign in and prove it by listing the legal entities.
 
     :raises AuthError: with the system's own words. :raises EndpointDown: nothing answers.
@@ -168,7 +171,7 @@ async def open_session(settings: FoSettings, connection: str, log: logging.Logge
         max_concurrency=settings.max_concurrency,
         retry=Retry(attempts=settings.retry_attempts, patience=settings.retry_patience),
     )
-    http = HttpSession(settings.url, system=connection, auth=authenticate(settings), settings=options)
+    http = HttpSession(settings.url, system=connection, auth=authenticate(settings), settings=options, meter=meter)
     async with http:
         session = FoSession(settings, http, log)
         seen = await session.companies()

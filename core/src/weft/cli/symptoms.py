@@ -1,0 +1,357 @@
+"""What ``weft doctor`` looks at: each finding says what is so, and when it is not well, what helps."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import stat
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from sqlalchemy import text
+
+from weft import __version__
+from weft.cli import console
+from weft.config.secrets import findings as clear_secrets
+from weft.errors import AuthError, ConfigError, EndpointDown, WeftError
+from weft.meter import Meter, Stats
+
+if TYPE_CHECKING:
+    from weft.cli.context import App
+    from weft.runtime import Runtime
+    from weft.state.store import State
+
+Level = Literal["ok", "warning", "error"]
+
+LITTLE = 200 * 1024 * 1024
+"""Bytes of free disk below which a state is about to stop."""
+SKEWED, WRONG = 30.0, 240.0
+"""Seconds between two clocks that are odd, and that break logins (tokens live by them)."""
+DAEMON = ("apprise", "cronsim", "prometheus_client", "starlette")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``check`` names what was looked at; ``remedy`` is empty where all is well. ``code`` is the exit code that
+    an error asks for."""
+
+    check: str
+    level: Level
+    message: str
+    remedy: str = ""
+    code: int = 2
+
+
+class _Sessions(Meter):
+    """Keeps how each open session stands."""
+
+    def __init__(self) -> None:
+        self.stats: dict[str, Stats] = {}
+
+    def opened(self, connection: str, stats: Stats) -> None:
+        self.stats[connection] = stats
+
+
+async def examine(app: App, *, offline: bool = False) -> AsyncIterator[Finding]:
+    """Look at everything; what cannot be looked at because something before it failed is left out."""
+    yield _versions()
+    try:
+        config = app.config
+    except WeftError as error:
+        yield Finding(
+            "configuration", "error", str(error), f"correct {app.config_path}; weft check tells every mistake"
+        )
+        return
+    flows = sum(flow.enabled for flow in config.flows.values())
+    yield Finding("configuration", "ok", f"{app.config_path}: {len(config.connections)} connections, {flows} flows")
+    for one in _plugins(app):
+        yield one
+    for one in _extras(app):
+        yield one
+    for one in _files(app):
+        yield one
+    for one in _state(app):
+        yield one
+    sessions = _Sessions()
+    runtime = app.make_runtime(cast("State", None))  # nothing here touches the state
+    runtime.meter = sessions
+    async with runtime:
+        for name in config.connections:
+            async for one in _connection(runtime, sessions, name, offline=offline):
+                yield one
+    for one in _alerts(app):
+        yield one
+    if not offline:
+        async for one in _public(app):
+            yield one
+
+
+def _versions() -> Finding:
+    python = ".".join(map(str, sys.version_info[:3]))
+    told = f"weft {__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, {platform.platform(terse=True)}"
+    return Finding("versions", "ok", told)
+
+
+def _plugins(app: App) -> Iterator[Finding]:
+    used = app.config.kinds()
+    plugins = app.plugins(used)
+    for kind in sorted(used):
+        found = plugins.loaded.get(kind)
+        if found is not None:
+            yield Finding("plugins", "ok", f"{kind}: {found.distribution} {found.version}")
+            continue
+        failed = plugins.failed.get(kind)
+        why = f"could not be loaded: {failed.reason}" if failed is not None else "is not installed"
+        yield Finding("plugins", "error", f"{kind} {why}", f"pip install weft-{kind.replace('_', '-')}")
+
+
+def _extras(app: App) -> Iterator[Finding]:
+    missing = [name for name in DAEMON if find_spec(name) is None]
+    if missing:
+        told = f"weft run needs packages that are not installed: {', '.join(missing)}"
+        yield Finding("packages", "warning", told, "pip install 'weft[daemon]'")
+    if app.config.telemetry.traces is not None and find_spec("opentelemetry.sdk") is None:
+        yield Finding("packages", "error", "telemetry.traces needs OpenTelemetry", "pip install 'weft[otel]'")
+
+
+# -- files and the state -------------------------------------------------------------------------------
+
+
+def _files(app: App) -> Iterator[Finding]:
+    """Whether others can read what holds secrets or customers' data."""
+    config = app.config
+    named = [config.folder / Path(name).expanduser() for name in _file_references(config.loaded.data)]
+    found = [path for path in dict.fromkeys(named) if path.is_file()]
+    for path in found:
+        yield from _private("secrets", path)
+    if found and all(_mode(path) & 0o077 == 0 for path in found):
+        yield Finding("secrets", "ok", f"{len(found)} files of secrets, readable by their owner only")
+
+
+def _file_references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _file_references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _file_references(inner)
+    elif isinstance(value, str):
+        yield from (name.strip() for name in re.findall(r"(?<!\$)\$\{file:([^}]+)\}", value))
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode) if os.name == "posix" else 0
+
+
+def _private(check: str, path: Path) -> Iterator[Finding]:
+    if _mode(path) & 0o077:
+        told = f"{path} can be read by others (mode {_mode(path):04o})"
+        yield Finding(check, "warning", told, f"chmod 600 {path}")
+
+
+def _state(app: App) -> Iterator[Finding]:
+    try:
+        url = app.state_url
+        there = app.has_state()
+    except WeftError as error:
+        yield Finding("state", "error", str(error), "correct state: in the configuration")
+        return
+    if not there:
+        yield Finding("state", "ok", f"there is none yet at {url.removeprefix('sqlite:///')}; the first sync makes it")
+        return
+    try:
+        with app.reading() as state:
+            yield from _schema(state)
+            yield from _sound(state)
+            yield from _chains(state)
+            yield from _workers(state)
+            if state.path is not None:
+                yield from _disk(state.path)
+                yield from _private("state", state.path)
+    except WeftError as error:
+        remedy = "restore a backup: weft restore FILE --force" if "damaged" in str(error) else "see the message"
+        yield Finding("state", "error", str(error), remedy)
+
+
+def _schema(state: State) -> Iterator[Finding]:
+    from weft.state.migrate import SCHEMA
+
+    with state.begin(writes=False) as tx:
+        links = tx.links.count()
+        if state.path is not None:
+            yield Finding("state", "ok", f"{state.place}: schema {SCHEMA}, {links:,} links")
+            return
+        version = tx.connection.execute(text("SHOW server_version")).scalar_one()
+        size = tx.connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+        now = tx.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    yield Finding(
+        "state", "ok", f"{state.place}: PostgreSQL {version}, schema {SCHEMA}, {links:,} links, {_bytes(size)}"
+    )
+    yield from _clock("clock", "the database server", (now - datetime.now(UTC)).total_seconds())
+
+
+def _sound(state: State) -> Iterator[Finding]:
+    """SQLite's own check of its pages; PostgreSQL looks after its own."""
+    if state.path is None:
+        return
+    with state.begin(writes=False) as tx:
+        found = list(tx.connection.execute(text("PRAGMA quick_check(5)")).scalars())
+    if found == ["ok"]:
+        yield Finding("integrity", "ok", "the file is sound")
+    else:
+        remedy = "stop weft, then restore a backup: weft restore FILE --force"
+        yield Finding("integrity", "error", f"the file is damaged: {'; '.join(map(str, found))}", remedy)
+
+
+def _chains(state: State) -> Iterator[Finding]:
+    """The journals of the last runs; weft journal verify walks all."""
+    with state.begin(writes=False) as tx:
+        checks = [tx.journal.verify_chain(run.id) for run in tx.runs.page(limit=50) if run.state != "running"]
+    broken = [check for check in checks if not check.ok]
+    for check in broken:
+        remedy = "find out who changed it; compare with a backup: weft journal verify"
+        told = f"the journal of run {check.run_id} is broken at entry {check.bad_seq}: {check.problem}"
+        yield Finding("journal", "error", told, remedy, code=1)
+    if checks and not broken:
+        yield Finding("journal", "ok", f"the last {len(checks)} runs are whole")
+
+
+def _workers(state: State) -> Iterator[Finding]:
+    with state.begin(writes=False) as tx:
+        alive, overdue = tx.workers.alive(), tx.workers.overdue()
+    if alive:
+        shown = ", ".join(f"{worker.host}:{worker.pid}" for worker in alive)
+        yield Finding("workers", "ok", f"{len(alive)} at work: {shown}")
+    if overdue:
+        told = f"{len(overdue)} died and nobody has taken their work over: {', '.join(overdue)}"
+        yield Finding("workers", "warning", told, "start weft run; it takes over by itself")
+
+
+def _disk(path: Path) -> Iterator[Finding]:
+    free, size = shutil.disk_usage(path.parent).free, path.stat().st_size
+    log = path.with_name(path.name + "-wal")
+    behind = log.stat().st_size if log.exists() else 0
+    told = f"{_bytes(size)} of state, {_bytes(free)} free on its disk"
+    if free < max(LITTLE, behind):
+        yield Finding("disk", "error", told, "make room; weft prune --compact gives some back when retention: is set")
+    elif free < size:
+        yield Finding(
+            "disk", "warning", told, "a restore or weft prune --compact needs as much room as the state takes"
+        )
+    else:
+        yield Finding("disk", "ok", told)
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+# -- the systems -----------------------------------------------------------------------------------------
+
+
+async def _connection(runtime: Runtime, sessions: _Sessions, name: str, *, offline: bool) -> AsyncIterator[Finding]:
+    try:
+        settings = runtime.settings(name)
+    except WeftError as error:
+        told = str(error)
+        missing = "set the secret it names, or correct the reference" if "${" in told else "correct the configuration"
+        yield Finding("secrets", "error", told, missing)
+        return
+    for found in clear_secrets(runtime.config, name, settings):
+        yield Finding("secrets", "warning", str(found), "write ${env:…}, ${file:…} or ${keyring:…} instead")
+    if offline:
+        return
+    try:
+        await runtime.session(name)
+    except WeftError as error:
+        yield Finding("connection", "error", str(error), _remedy(error), code=error.exit_code)
+        return
+    except Exception as error:  # a defect in a connector; the others are still looked at
+        told = f"{name}: {type(error).__name__}: {error}"
+        yield Finding("connection", "error", told, "report it to the connector's authors; --debug shows where", code=1)
+        return
+    yield Finding("connection", "ok", f"{name}: signed in")
+    if name not in sessions.stats:
+        return
+    stats = sessions.stats[name]()
+    if stats.skew is not None:
+        for one in _clock("clock", name, stats.skew):
+            yield one
+    if stats.auth.get("certificate_ends_soon"):
+        told = f"{name}: the certificate of weft's login ends {stats.auth.get('certificate_ends')}"
+        yield Finding("connection", "warning", told, "make a new one and upload it to the app registration before then")
+
+
+def _remedy(error: WeftError) -> str:
+    if isinstance(error, AuthError):
+        return "check user or client, secret and tenant; the system's own words say which"
+    if isinstance(error, EndpointDown):
+        return "check the address, the network, a proxy or firewall between, and whether the system is in maintenance"
+    if isinstance(error, ConfigError):
+        return "correct the connection's settings"
+    return "weft check tells more"
+
+
+def _clock(check: str, whose: str, skew: float) -> Iterator[Finding]:
+    if abs(skew) < SKEWED:
+        yield Finding(check, "ok", f"{whose}: agrees with ours")
+        return
+    told = f"{whose}: {console.span(abs(skew))} {'ahead of' if skew > 0 else 'behind'} ours"
+    level: Level = "error" if abs(skew) > WRONG else "warning"
+    yield Finding(check, level, told, "set this machine's clock by NTP (timedatectl set-ntp true), else ask theirs to")
+
+
+# -- telling and being told ------------------------------------------------------------------------------
+
+
+def _alerts(app: App) -> Iterator[Finding]:
+    config = app.config
+    if not config.alerts.channels:
+        yield Finding("alerts", "warning", "nobody is told when something needs a person",
+                      "declare a channel under alerts:, then weft alerts test")  # fmt: skip
+        return
+    try:
+        from weft.alerts.channels import Channels
+
+        Channels(config, app.redactor)
+    except ModuleNotFoundError:
+        return  # told with the packages
+    except WeftError as error:
+        yield Finding("alerts", "error", str(error), "correct the channel's url, then weft alerts test")
+        return
+    yield Finding("alerts", "ok", f"{len(config.alerts.channels)} channels: {', '.join(config.alerts.channels)}")
+
+
+async def _public(app: App) -> AsyncIterator[Finding]:
+    """Whether the address by which others reach us leads to a weft."""
+    server = getattr(app.config, "server", None)
+    url = getattr(server, "public_url", None)
+    if not url:
+        return
+    import httpx
+
+    live = f"{url.rstrip('/')}/health/live"
+    remedy = "check DNS, certificate and the proxy's forwarding to server.listen, and that weft run is up"
+    try:
+        async with httpx.AsyncClient(timeout=10, trust_env=True) as client:
+            answer = await client.get(live)
+    except httpx.HTTPError as error:
+        yield Finding("webhooks", "error", f"{live} cannot be reached: {error or type(error).__name__}", remedy, code=3)
+        return
+    if answer.status_code == 200 and '"alive"' in answer.text:
+        yield Finding("webhooks", "ok", f"{url} leads to weft")
+    else:
+        told = f"{live} answered {answer.status_code}, which is not weft"
+        yield Finding("webhooks", "error", told, remedy, code=3)

@@ -1,0 +1,110 @@
+"""weft doctor finds what is wrong around weft and says what helps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+from weft.net.settings import SessionStats
+
+
+def found(shop: Any, *args: str, code: int | None = 0) -> dict[str, list[dict[str, Any]]]:
+    """Findings by check."""
+    out: dict[str, list[dict[str, Any]]] = {}
+    for one in shop.json("doctor", *args, code=code)["findings"]:
+        out.setdefault(one["check"], []).append(one)
+    return out
+
+
+def test_all_well(shop: Any) -> None:
+    shop.crm.put("Accounts", Name="Contoso")
+    shop.run("sync")
+    with shop.state():  # a daemon that is at work
+        out = found(shop)
+    levels = {one["level"] for check, many in out.items() for one in many if check != "alerts"}
+    assert levels == {"ok"}
+    assert "SQLite" in out["versions"][0]["message"]
+    assert [one["message"] for one in out["plugins"]] == ["memcrm: weft-memcrm 1.2.3", "memerp: weft-memerp 0.9"]
+    assert "1 links" in out["state"][0]["message"]
+    assert out["integrity"][0]["message"] == "the file is sound"
+    assert "are whole" in out["journal"][0]["message"]
+    assert len(out["connection"]) == 2
+    assert "weft alerts test" in out["alerts"][0]["remedy"]
+
+
+def test_each_thing_that_is_wrong_comes_with_what_helps(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.run("sync")
+    (shop.folder / "secret.txt").write_text("s3cret-of-the-file")
+    os.chmod(shop.folder / "secret.txt", 0o644)
+    os.chmod(shop.folder / "weft.db", 0o640)
+    text = shop.config.read_text("utf-8").replace("${env:CLI_TEST_TOKEN}", "${file:secret.txt}")
+    shop.config.write_text(text + 'alerts: {channels: {chat: {url: "nosuchservice://x"}}}\n', "utf-8")
+    shop.erp.down = "the maintenance window lasts until 6"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))  # type: ignore[attr-defined]
+    out = found(shop, code=2)
+    [secret] = out["secrets"]
+    assert secret["remedy"] == f"chmod 600 {shop.folder / 'secret.txt'}"
+    assert any("mode 0640" in one["message"] for one in out["state"])
+    assert (out["disk"][0]["level"], "make room" in out["disk"][0]["remedy"]) == ("error", True)
+    refused, down = out["connection"]
+    assert "the access token is not valid" in refused["message"]
+    assert "check user or client" in refused["remedy"]
+    assert "maintenance window" in down["message"]
+    assert "maintenance" in down["remedy"]
+    assert "Apprise does not understand" in out["alerts"][0]["message"]
+    told = shop.run("doctor", code=2).output
+    assert "-> chmod 600" in told
+    assert "s3cret-of-the-file" not in told
+
+
+def test_a_system_that_is_down_alone_gives_3_and_a_broken_journal_1(shop: Any) -> None:
+    from sqlalchemy import text
+
+    shop.crm.put("Accounts", Name="Contoso")
+    shop.run("sync")
+    shop.erp.down = "asleep"
+    shop.run("doctor", code=3)
+    with shop.state() as state, state.begin() as tx:
+        tx.connection.execute(text("DROP TRIGGER journal_no_update"))
+        tx.connection.execute(text("UPDATE journal SET reason = 'x' WHERE seq = 1"))
+    assert "its content was changed" in found(shop, "--offline", code=1)["journal"][0]["message"]
+
+
+def test_a_damaged_file_is_found(shop: Any) -> None:
+    for number in range(200):
+        shop.crm.put("Accounts", Name=f"Contoso {number}")
+    shop.run("sync")
+    path = shop.folder / "weft.db"
+    data = bytearray(path.read_bytes())
+    for page in range(20, len(data) // 4096, 7):
+        data[page * 4096 + 8 : page * 4096 + 400] = os.urandom(392)
+    path.write_bytes(data)
+    out = found(shop, "--offline", code=2)
+    told = [one for one in [*out.get("integrity", []), *out["state"]] if one["level"] == "error"]
+    assert told
+    assert "weft restore FILE --force" in told[0]["remedy"]
+
+
+@pytest.mark.parametrize(("skew", "level"), [(2.0, "ok"), (-90.0, "warning"), (600.0, "error")])
+def test_clocks_that_disagree(shop: Any, skew: float, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from weft.runtime import Runtime
+
+    opened = Runtime._opened
+
+    async def measured(self: Runtime, connection: str) -> Any:
+        self.meter.opened(connection, lambda: SessionStats(0, 0, 4, 0.0, 1, 0, 0, 0, {}, skew=skew))
+        return await opened(self, connection)
+
+    monkeypatch.setattr(Runtime, "_opened", measured)
+    out = found(shop, code=None)
+    assert {one["level"] for one in out["clock"]} == {level}
+    assert level == "ok" or "NTP" in out["clock"][0]["remedy"]
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_is_left_out(shop: Any) -> None:
+    shop.config.write_text("flows: {a: {entity: customer}}\n", "utf-8")
+    out = found(shop, code=2)
+    assert set(out) == {"versions", "configuration"}
