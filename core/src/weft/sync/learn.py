@@ -2,8 +2,8 @@
 
 The base of a side is what that side *now holds*. Taken, in this order: the representation the write
 itself returned; else a read back, where a value we sent but find different is accepted as the
-system's own spelling only when the last writer was us and wrote in a single call. Anything else is a fresh movement: the base
-keeps what was sent, and the next look decides again.
+system's own spelling only when the last writer was us and wrote in a single call. Anything else is a
+fresh movement: the base keeps what was sent, and the next look decides again.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _learn_side(work: Work, delivery: Delivery, after: After) -> list[tuple[Line
     same = work.pair.comparator.same
     now = after.caught.canonical.fields if after.caught.canonical is not None else {}
     for name, sent in delivery.fields.items():
-        made_of_it = after.returned[name] if name in after.returned else ABSENT
+        made_of_it = after.returned.get(name, ABSENT)
         held = _held(name, now.get(name, ABSENT), sent, after.ours, same)
         mine.base.fields[name] = held if made_of_it is ABSENT else made_of_it
         source = yours.canonical
