@@ -29,7 +29,8 @@ def fill(
     companies: list[str] | None,
     parties: list[dict[str, Any]],
 ) -> None:
-    """Fill every company; the first gets ``records`` customers, the others a tenth, at most 50."""
+    """Fill every company; the first gets ``records`` customers, the others a tenth, at most 50. Documents are made
+    by :mod:`~weft_d365fo.simulator.seed_documents`."""
     gc.disable()  # rows hold no cycles, and looking for some among millions takes longer than making them
     try:
         _fill(world, records, client_id, companies, parties)

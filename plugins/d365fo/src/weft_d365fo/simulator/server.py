@@ -80,6 +80,7 @@ class FinanceOperationsSimulator(Simulator):
         seed: int = 0,
         companies: list[str] | None = None,
         parties: list[dict[str, Any]] | None = None,
+        documents: int | None = None,
         clock: SimClock | None = None,
         entra: EntraSimulator | None = None,
         **settings: Any,
@@ -89,12 +90,15 @@ class FinanceOperationsSimulator(Simulator):
         ``records``: customers of the first company (products: a fifth, at least 20; vendors: a tenth).
         ``companies``: ids; the first gets the records and is the default company of the user. ``parties``:
         customers to insert first, each with name and any of email, phone, website, street, city, state,
-        postal_code, country, tax_id, number. ``settings``: fields of :class:`Settings`.
+        postal_code, country, tax_id, number. ``documents``: sales orders, most of them invoiced (default: a hundredth
+        of the records, at most 200); a third as many purchase orders. ``settings``: fields of :class:`Settings`.
         """
+        from weft_d365fo.simulator import seed_documents
         from weft_d365fo.simulator.seed import fill
 
         sim = cls(Settings(seed=seed, **settings), clock=clock, entra=entra)
         fill(sim.world, records=records, client_id=CLIENT_ID, companies=companies, parties=parties or [])
+        seed_documents.fill(sim.world, sim.service.writer, documents, records)
         return sim
 
     # Serving

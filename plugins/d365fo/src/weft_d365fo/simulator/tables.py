@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from weft.testing.odata import schema as odata
 from weft.testing.odata.store import Store, Table
@@ -49,6 +50,11 @@ class Shown:
 
     def prop(self, name: str) -> Property:
         return self.set.properties[name]
+
+    @cached_property
+    def filled(self) -> tuple[Property, ...]:
+        """What has to be filled in: mandatory fields and texts of the key."""
+        return tuple(p for p in self.set.properties.values() if p.mandatory or (p.is_key and p.kind == "S"))
 
 
 @dataclass(frozen=True)

@@ -159,10 +159,8 @@ class Writer:
         return prop.fixed and not prop.is_key and not creating
 
     def _mandatory(self, w: Write) -> None:
-        for prop in w.shown.set.properties.values():
+        for prop in w.shown.filled:
             column = w.shown.columns[prop.name]
-            if not prop.mandatory and not (prop.is_key and prop.kind == "S"):
-                continue
             if not w.creating and column not in w.given:
                 continue
             value = w.get(column)
