@@ -66,6 +66,25 @@ def test_the_other_way_round(start: Any) -> None:
     assert fo.rows(f"VendorInvoiceHeaders?$filter=HeaderReference eq '{bill}'")
 
 
+def test_forms_of_writing_that_may_be_had(start: Any) -> None:
+    fo = start(put_resets=True, deep_insert=True, batch_references=True, json_batch=True)
+    fo.ok("PATCH", KEY, {"CreditRating": "good"})
+    whole = {"CreditLimit": 5, "PartyType": "Organization", "OrganizationName": "A"}
+    assert fo.raw("PUT", KEY, whole).status_code == 204
+    row = fo.ok("GET", KEY)
+    assert (row["CreditLimit"], row["CreditRating"], row["CustomerGroupId"]) == (5, "", "10")
+    lines = [{"ItemNumber": "D000001"}, {"ItemNumber": "D000002"}]
+    head = {"OrderingCustomerAccountNumber": "C-000002", "SalesOrderLines": lines}
+    order = fo.ok("POST", "SalesOrderHeadersV2", head)["SalesOrderNumber"]
+    assert len(fo.rows(f"SalesOrderLines?$filter=SalesOrderNumber eq '{order}'")) == 2
+    text = fo.batch([("POST", "CustomersV3", CUSTOMER), ("PATCH", "$1", {"CreditRating": "new"})])
+    assert [part[:3] for part in text.split("HTTP/1.1 ")[1:]] == ["201", "204"]
+    assert fo.rows("CustomersV3?$filter=CreditRating eq 'new'")
+    body = {"requests": [{"id": "1", "method": "GET", "url": "CustomersV3/$count"}]}
+    answer = fo.ok("POST", "$batch", body, Content_Type="application/json")
+    assert answer["responses"][0]["status"] == 200
+
+
 def test_dimensions_follow_the_environments_format(start: Any) -> None:
     fo = start(delimiter="~", default_dimensions=("Department", "BusinessUnit"))
     assert fo.rows("DimensionParameters")[0]["DimensionSegmentDelimiter"] == "Tilde"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -46,7 +46,7 @@ class Locks:
     @asynccontextmanager
     async def held(
         self, calls: Sequence[Call], sleep: Callable[[float], Awaitable[None]]
-    ) -> AsyncIterator[list[FoError]]:
+    ) -> AsyncIterator[dict[tuple[str, str], FoError]]:
         """Hold the journals that the calls write to, for as long as a write takes at least. Gives the conflicts."""
         wanted = {key for key in map(self.journal, calls) if key is not None}
         taken = {key for key in wanted if key not in self._busy}
@@ -54,15 +54,14 @@ class Locks:
         try:
             if taken:
                 await sleep(self.world.settings.journal_write_time)
-            conflicts = [self._error(key) for key in sorted(wanted - taken)]
-            yield conflicts
+            yield {key: self._error(key) for key in wanted - taken}
         finally:
             self._busy -= taken
 
-    def conflict(self, call: Call, conflicts: Sequence[FoError]) -> FoError | None:
-        """The conflict that concerns this call of a batch."""
+    def conflict(self, call: Call, conflicts: Mapping[tuple[str, str], FoError]) -> FoError | None:
+        """The conflict that concerns this call."""
         key = self.journal(call) if conflicts else None
-        return None if key is None else next((error for error in conflicts if key[1] in error.message), None)
+        return None if key is None else conflicts.get(key)
 
     @staticmethod
     def _error(key: tuple[str, str]) -> FoError:

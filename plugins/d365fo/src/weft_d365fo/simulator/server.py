@@ -1,30 +1,28 @@
-"""The HTTP side: tokens, limits, /data with its $batch and $metadata, /metadata."""
+"""The HTTP side: tokens, limits, /data and its $metadata, /metadata."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Mapping
+from email.utils import format_datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from aiohttp import web
 
 from weft.testing.entra import EntraSimulator
-from weft.testing.odata.batch import run_batch
-from weft.testing.odata.batch_multipart import parse_multipart, render_multipart
 from weft.testing.odata.edmx import metadata_xml, service_document
-from weft.testing.odata.errors import ODataQueryError
-from weft.testing.odata.parts import SubRequest, SubResponse
+from weft.testing.odata.parts import SubResponse
 from weft.testing.odata.render import dumps
 from weft.testing.simulator import Fault, SimClock, Simulator
 from weft.testing.simulator.middleware import to_web
+from weft_d365fo.simulator.batches import Batches
 from weft_d365fo.simulator.commands import Commands
 from weft_d365fo.simulator.dmf.actions import PackageActions
 from weft_d365fo.simulator.dmf.blobs import Blobs
 from weft_d365fo.simulator.dmf.jobs import Jobs
-from weft_d365fo.simulator.errors import BUSY, INVALID_OPERATION, FoError, bad_request
+from weft_d365fo.simulator.errors import BUSY, INVALID_OPERATION, FoError
 from weft_d365fo.simulator.events import BusinessEvents
 from weft_d365fo.simulator.limits import Limiter, Throttled
 from weft_d365fo.simulator.locks import Locks
@@ -65,6 +63,7 @@ class FinanceOperationsSimulator(Simulator):
         self.jobs = Jobs(self.world, self.service.writer, self.service.reader)
         self.service.actions = {**self._probes(), **PackageActions(self.world, self.jobs, self.blobs).table()}
         self.locks = Locks(self.world)
+        self.batches = Batches(self.world, self.service, self.locks)
         self.about = MetadataService(self.world)
         self._metadata: bytes | None = None
         self._sending: asyncio.Task[None] | None = None
@@ -205,6 +204,8 @@ class FinanceOperationsSimulator(Simulator):
     async def _serve(self, request: web.Request) -> web.Response:
         answer = await self._answer(request)
         answer.headers.setdefault("odata-version", "4.0")
+        answer.headers["date"] = format_datetime(self.clock.now(), usegmt=True)
+        answer.headers["server-timing"] = "edge;dur=1"
         answer.headers["ms-dyn-aid"] = str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
         return to_web(answer)
 
@@ -216,15 +217,14 @@ class FinanceOperationsSimulator(Simulator):
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         if path == "$batch":
-            return await self._batch(request, headers, body, user)
+            return await self.batches.answer(request.method, headers, body, user, self.batch_fault(request), self.sleep)
         if path in ("", "$metadata"):
             return self._describe(request, path)
         url = f"{self.base_url}{request.rel_url.raw_path}"
         call = Call(request.method, path, request.rel_url.raw_query_string, headers, body, user, url)
         async with self.locks.held([call], self.sleep) as conflicts:
-            if conflicts:
-                return self.service.failure(conflicts[0])
-            return await self.service.handle(call)
+            conflict = self.locks.conflict(call, conflicts)
+            return self.service.failure(conflict) if conflict else await self.service.handle(call)
 
     def _describe(self, request: web.Request, path: str) -> SubResponse:
         if request.method != "GET":
@@ -250,47 +250,6 @@ class FinanceOperationsSimulator(Simulator):
             error = FoError(404, f"Resource not found for the segment '{name}'.")
             return to_web(self.service.failure(error))
         return to_web(SubResponse(200, {"content-type": JSON}, dumps(found)))
-
-    # $batch
-
-    async def _batch(self, request: web.Request, headers: Mapping[str, str], body: bytes, user: User) -> SubResponse:
-        if request.method != "POST":
-            return self.service.failure(FoError(405, "A $batch is sent with POST."))
-        kind = headers.get("content-type", "")
-        if not kind.lower().startswith("multipart/mixed"):
-            return self.service.failure(FoError(415, f"The content type '{kind}' of a batch is not supported."))
-        try:
-            parts = parse_multipart(kind, body)
-        except ODataQueryError as error:
-            return self.service.failure(bad_request(error.message))
-        if len(parts) > self.config.batch_limit:
-            text = f"The current change set or batch exceeds the limit of {self.config.batch_limit} operations."
-            return self.service.failure(bad_request(text))
-        calls = {id(part): self._call(part, user) for part in parts}
-        async with self.locks.held(list(calls.values()), self.sleep) as conflicts:
-
-            async def handle(part: SubRequest) -> SubResponse:
-                call = calls[id(part)]
-                conflict = self.locks.conflict(call, conflicts)
-                return self.service.failure(conflict) if conflict else await self.service.handle(call)
-
-            answers = await run_batch(
-                parts,
-                handle,
-                continue_on_error=not self.config.batch_stops,
-                atomic=self.world.store.transaction,
-                fault=self.batch_fault(request),
-            )
-        content_type, data = render_multipart(answers)
-        return SubResponse(200, {"content-type": content_type}, data)
-
-    def _call(self, part: SubRequest, user: User) -> Call:
-        split = urlsplit(part.url)
-        path = split.path.removeprefix("/data").lstrip("/")
-        headers = dict(part.headers)
-        if part.body:
-            headers.setdefault("content-type", "application/json")
-        return Call(part.method.upper(), path, split.query, headers, part.body, user, part.url)
 
     def _probes(self) -> dict[tuple[str, str], Action]:
         config = self.config

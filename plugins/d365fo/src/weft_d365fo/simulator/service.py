@@ -196,6 +196,8 @@ class Service:
             body = read_json(call)
             if row is None:
                 raise missing_row()
+            if call.method == "PUT" and self.world.settings.put_resets and isinstance(body, dict):
+                body = {**self.writer.blank_body(shown), **body}
             self.writer.update(shown, row, body, call.user, call.headers.get("if-match"))
             return SubResponse(204)
         if call.method == "DELETE":

@@ -24,6 +24,10 @@ class Settings(SimSettings):
     overlong: Literal["refuse", "cut"] = "refuse"  # a text longer than its field
     text_functions: bool = False  # contains, startswith, endswith on /data
     next_link: Literal["skip", "token"] = "skip"
+    put_resets: bool = False  # PUT empties what the body leaves out; else it is a PATCH
+    deep_insert: bool = False  # lines in the body of their header
+    batch_references: bool = False  # $1 in the URL of a part stands for what part 1 of its change set made
+    json_batch: bool = False  # $batch in JSON
     batch_stops: bool = False  # a $batch stops at the first failing part
     unmapped_status: Literal[401, 403] = 401  # of a valid token whose client is not in SysAADClients
     throttle_body: Literal["odata", "message", "text"] = "odata"

@@ -37,9 +37,22 @@ class Writer:
         """Raises FoError."""
         self._writable(shown, user, "POST")
         with self._wording(shown), self.world.store.transaction():
-            given = self._given(shown, body, creating=True)
-            company = self._company(shown, given, user)
-            return self.insert(shown, given, company)
+            nested = self._nested(shown, body)
+            given = self._given(
+                shown, {k: v for k, v in body.items() if k not in nested} if nested else body, creating=True
+            )
+            row = self.insert(shown, given, self._company(shown, given, user))
+            for name, children in nested.items():
+                self._insert_children(shown, row, name, children, user)
+            return row
+
+    def blank_body(self, shown: Shown) -> dict[str, Any]:
+        """What a PUT that resets sets: every field that may be written, but for the key, to its blank."""
+        return {
+            prop.name: prop.blank
+            for prop in shown.set.properties.values()
+            if not (prop.is_key or prop.read_only or prop.fixed or prop.mandatory)
+        }
 
     def update(self, shown: Shown, row: Row, body: Any, user: User, if_match: str | None) -> Row:
         """Raises FoError."""
@@ -96,6 +109,19 @@ class Writer:
         return rule.after(w, row)
 
     # Parts
+
+    def _nested(self, shown: Shown, body: Any) -> dict[str, list[Any]]:
+        """The collections of lines in a body, where the environment takes them."""
+        if not self.world.settings.deep_insert or not isinstance(body, Mapping):
+            return {}
+        return {k: v for k, v in body.items() if k in shown.links and shown.links[k].many and isinstance(v, list)}
+
+    def _insert_children(self, shown: Shown, row: Row, name: str, children: list[Any], user: User) -> None:
+        link = shown.links[name]
+        target = self.world.shown_set(link.target)
+        above = {other: row[shown.columns[own]] for own, other in link.on}
+        for child in children:
+            self.create(target, {**child, **above} if isinstance(child, Mapping) else child, user)
 
     def _writable(self, shown: Shown, user: User, method: str) -> None:
         denied = user.denied

@@ -94,6 +94,9 @@ def _enter_side(world: World, home: Company, kind: str, line: Row, side: str) ->
     row = enter(world, home, party, entry)
     if pays and not side:
         _settle_line(world, home, kind, party, account, line, row)
+        if party == "Cust" and line.get("UseABankDepositSlip") == "Yes":
+            slip = world.next_number(home.id, "deposit slips", "DEP{:06d}")
+            line = world.update("LedgerJournalTrans", line, {"DepositNumber": slip})
         if party == "Vend" and line.get("PaymentMethodName") == "CHECK" and not line.get("CheckNumber"):
             world.update("LedgerJournalTrans", line, {"CheckNumber": world.next_number(home.id, "checks", "{:06d}")})
 

@@ -154,7 +154,16 @@ class JournalLines(Rule):
             raise must_be_filled("LineNumber", w.table)
         if w.get("DebitAmount") and w.get("CreditAmount"):
             raise refused("Error", "A line has either a debit or a credit amount.")
+        self._method(w, header["$type"])
         self._marked(w, header["$type"])
+
+    @staticmethod
+    def _method(w: Write, kind: str) -> None:
+        table = "CustomerPaymentMethods" if kind == "CustomerPayment" else "VendorPaymentMethods"
+        method = w.given.get("PaymentMethodName")
+        if method and w.related(table, dataAreaId=w.home().id, Name=method) is None:
+            name = w.shown.names["PaymentMethodName"]
+            raise not_found(w.shown.set.aot, name, method, "Methods of payment")
 
     def _marked(self, w: Write, kind: str) -> None:
         """MarkedInvoice names an open invoice of the account."""
