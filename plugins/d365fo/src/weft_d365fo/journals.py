@@ -40,7 +40,8 @@ class Journals:
         settings = self.session.settings
         self.sender = Sender(
             self.session.client, writer.intents, writer.ctx.lane, JUDGE, size=settings.batch_size, form="multipart",
-            changesets=True, at_once=1,
+            changesets=True,
+            prefer=None, at_once=1,
         )  # fmt: skip
 
     async def write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:

@@ -69,6 +69,8 @@ def written(value: Any, prop: Property | None, meta: Metadata) -> Any:
             return noon(value.astimezone(dt.UTC).date()) if is_date(prop) else utc_text(value)
         if isinstance(value, dt.date):
             return noon(value)
+        if isinstance(value, str) and len(value) == 10:  # an expression's
+            return noon(dt.date.fromisoformat(value))
     if prop.type in ("Edm.Int32", "Edm.Int64") and isinstance(value, Decimal) and value == value.to_integral_value():
         return int(value)
     return value

@@ -43,6 +43,7 @@ class Writer:
         settings = session.settings
         self.sender = Sender(
             session.client, intents, ctx.lane, JUDGE, size=settings.batch_size, form="multipart", changesets=True,
+            prefer=None,
             at_once=settings.max_concurrency,
         )  # fmt: skip
         self._plans: dict[int, Plan] = {}

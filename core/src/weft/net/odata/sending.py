@@ -23,6 +23,7 @@ from weft.net.odata.rows import Row
 from weft.records import Error, Fault, Intents, Item
 
 State = Literal["done", "refused", "later", "doubt"]
+STOPPED = "the batch stopped before this operation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Halt(Exception):
 
 class Sender:
     """``size`` calls go into a batch at most, ``at_once`` batches are under way together. ``headers`` go with
-    each operation of a batch. With ``changesets`` each unit is one transaction of its own."""
+    each operation of a batch. With ``changesets`` each unit is one transaction of its own. ``prefer`` None: the
+    service is left to stop a batch at a failure; what it did not get to is sent again."""
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Sender:
         changesets: bool = False,
         headers: Mapping[str, str] | None = None,
         at_once: int = 1,
+        prefer: str | None = "odata.continue-on-error",
     ) -> None:
         self.client = client
         self.intents = intents
@@ -97,6 +100,7 @@ class Sender:
         self.changesets = changesets
         self.headers = dict(headers or {})
         self.at_once = at_once
+        self.prefer = prefer
 
     async def send(self, call: Call) -> Answer:
         """One request. :raises Halt: it was not sent, and no other would be."""
@@ -185,9 +189,7 @@ class Sender:
         ]  # fmt: skip
         await self.intents.still_mine()
         try:
-            results = await send_batch(
-                self.client, items, form=self.form, prefer="odata.continue-on-error", lane=self.lane
-            )
+            results = await send_batch(self.client, items, form=self.form, prefer=self.prefer, lane=self.lane)
         except BatchRejected as error:
             if error.ran is None or len(units) == 1:
                 for unit in units:
@@ -206,10 +208,20 @@ class Sender:
         except net.NetError as error:
             raise halt(error) from error
         at = 0
+        left: list[Sequence[Call]] = []
         for unit in units:
             mine = results[at : at + len(unit)]
-            yield unit, [self._answer(call, result) for call, result in zip(unit, mine, strict=True)]
             at += len(unit)
+            if all(result.state == "not_run" for result in mine):
+                left.append(unit)
+            else:
+                yield unit, [self._answer(call, result) for call, result in zip(unit, mine, strict=True)]
+        if left and len(left) < len(units):  # the batch stopped before them
+            async for pair in self._batch(left):
+                yield pair
+        else:
+            for unit in left:
+                yield unit, [Answer("later", error=Error("endpoint", STOPPED)) for _ in unit]
 
     def _answer(self, call: Call, result: Result) -> Answer:
         if result.state == "done":
@@ -219,7 +231,7 @@ class Sender:
         if result.error is not None and result.state == "failed":
             return self.refusal(call, result.error)
         if result.state == "not_run":
-            return Answer("later", error=Error("endpoint", "the batch stopped before this operation"))
+            return Answer("later", error=Error("endpoint", STOPPED))
         words = "the answer to the batch says nothing about this operation"
         return Answer("doubt" if call.creates else "later", error=Error("endpoint", words))
 
