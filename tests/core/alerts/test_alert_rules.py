@@ -71,6 +71,9 @@ def test_a_message_names_flow_records_words_remedy_and_link() -> None:
     assert "- and 6 more" in found.text
     assert "weft issues retry customers --kind failed" in found.text
     assert found.text.endswith("https://weft.example/issues?flow=customers&kind=failed")
+    here = Wording("https://weft.example")
+    assert here.issues(issues(1, 60, "conflict"))[1].endswith("https://weft.example/conflicts?flow=customers")
+    assert here.stopped(Stopped("a b", "deletes", NOW, ""))[1].endswith("https://weft.example/approvals?flow=a%20b")
     long = replace(REFUSED, words="x" * 1000)
     told = Wording().issues(OpenIssues("f", "failed", 1, NOW, (long,)))[1]
     assert len(told) < 700

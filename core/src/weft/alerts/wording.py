@@ -28,6 +28,10 @@ _KINDS = {
     "approval": ("{n} waiting for approval", "Approve or refuse them: weft issues list {flow} --kind approval"),
     "review": ("{n} to be looked at", "Decide what is right: weft issues list {flow} --kind review"),
     "delete": ("{n} deleted on one side", "Say what becomes of the other side: weft issues list {flow} --kind delete"),
+    "config": (
+        "{n} stopped by the configuration",
+        "Change what it names: weft issues list {flow} --kind config",
+    ),
     "invisible": ("{n} no longer visible to weft's user", "Check its rights: weft issues list {flow} --kind invisible"),
 }
 
@@ -45,7 +49,7 @@ class Wording:
             lines.append(f"- and {one.count - len(one.samples)} more")
         lines += [f"The oldest since {when(one.since)}.", todo.format(flow=one.flow)]
         title = f"{one.flow}: " + title.format(n=_records(one.count))
-        return title, self._linked(lines, "issues", flow=one.flow, kind=one.kind)
+        return title, self._linked(lines, *_page(one.kind), flow=one.flow)
 
     def failing(self, one: Failing) -> Told:
         lines = [f"Since {when(one.since)}: {_cut(one.words) or 'its log says why'}", "Find the cause: weft check"]
@@ -79,11 +83,12 @@ class Wording:
             f"Look at what it would do: weft plan {one.flow}. Then let it go on once: weft issues approve",
         ]
         title = f"{one.flow}: stopped by the guard on {one.subject}"
-        return title, self._linked(lines, "issues", flow=one.flow, kind="approval")
+        return title, self._linked(lines, "approvals", flow=one.flow)
 
-    def _linked(self, lines: Sequence[str], page: str, **query: str) -> str:
+    def _linked(self, lines: Sequence[str], page: str, kind: str = "", flow: str = "") -> str:
         if not self.public_url:
             return "\n".join(lines)
+        query = {name: value for name, value in (("flow", flow), ("kind", kind)) if value}
         link = f"{self.public_url.rstrip('/')}/{page}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
         return "\n".join([*lines, link])
 
@@ -101,6 +106,12 @@ def digest(alerts: Sequence[Alert], now: datetime) -> Told:
     counted = [f"{len(wrong)} need attention"] if wrong else []
     counted += [f"{len(well)} are well again"] if well else []
     return f"weft: {', '.join(counted)}", "\n\n".join(blocks)
+
+
+def _page(kind: str) -> tuple[str, str]:
+    """Where the dashboard shows issues of a kind: the page, and what it is asked for."""
+    own = {"conflict": "conflicts", "approval": "approvals"}
+    return (own[kind], "") if kind in own else ("issues", kind)
 
 
 def when(at: datetime) -> str:

@@ -336,13 +336,12 @@ def _alerts(app: App) -> Iterator[Finding]:
 
 async def _public(app: App) -> AsyncIterator[Finding]:
     """Whether the address by which others reach us leads to a weft."""
-    server = getattr(app.config, "server", None)
-    url = getattr(server, "public_url", None)
-    if not url:
+    url = app.config.server.public_url
+    if url is None:
         return
     import httpx
 
-    live = f"{url.rstrip('/')}/health/live"
+    live = f"{url}/health/live"
     remedy = "check DNS, certificate and the proxy's forwarding to server.listen, and that weft run is up"
     try:
         async with httpx.AsyncClient(timeout=10, trust_env=True) as client:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from weft.errors import WeftError
+from weft.net.address import is_loopback
 from weft.telemetry.metrics import CONTENT_TYPE, Metrics
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 def routes(runtime: Runtime, metrics: Metrics | None = None, checks: Mapping[str, Check] | None = None) -> list[Route]:
-    """The routes. ``checks`` by name make ``/health/ready`` fail besides the state's own check;
-    ``/metrics`` is there when there is somebody who counts."""
+    """The routes. ``checks`` by name make ``/health/ready`` fail besides the state's own check; what is wrong
+    is said to this machine only. ``/metrics`` is there when there is somebody who counts; behind a shield
+    that found nobody to ask, it asks who one is."""
 
     async def live(request: Request) -> Response:
         return JSONResponse({"status": "alive"}, headers=_FRESH)
@@ -35,12 +37,15 @@ def routes(runtime: Runtime, metrics: Metrics | None = None, checks: Mapping[str
     async def ready(request: Request) -> Response:
         found = await _checked(runtime, {"state": _state(runtime), **(checks or {})})
         good = not any(found.values())
-        shown = {name: wrong or "ok" for name, wrong in found.items()}
+        inside = _inside(request)
+        shown = {name: (wrong if inside else "failed") if wrong else "ok" for name, wrong in found.items()}
         body = {"status": "ready" if good else "not ready", "checks": shown}
         return JSONResponse(body, 200 if good else 503, headers=_FRESH)
 
     async def measured(request: Request) -> Response:
         assert metrics is not None
+        if request.scope.get("weft.person", "nobody asks here") is None:
+            return PlainTextResponse("write: Authorization: Bearer TOKEN", 401, headers={"WWW-Authenticate": "Bearer"})
         try:
             return Response(await metrics.exposition(), media_type=CONTENT_TYPE, headers=_FRESH)
         except WeftError as error:
@@ -48,6 +53,12 @@ def routes(runtime: Runtime, metrics: Metrics | None = None, checks: Mapping[str
 
     found = [Route("/health/live", live), Route("/health/ready", ready)]
     return [*found, Route("/metrics", measured)] if metrics is not None else found
+
+
+def _inside(request: Request) -> bool:
+    """Whether somebody on this machine asks: strangers are told that something is wrong, not what."""
+    host = request.client.host if request.client is not None else ""
+    return is_loopback(host) and not {"x-forwarded-for", "forwarded"} & set(request.headers)
 
 
 def _state(runtime: Runtime) -> Check:

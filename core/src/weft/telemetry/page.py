@@ -16,11 +16,12 @@ _INTRO = """\
 
 ## Metrics
 
-While `weft run` is up it serves `/metrics` in Prometheus' text format beside the dashboard, unless
-`telemetry: {metrics: false}` says otherwise. Every worker tells of itself; what is read off the state
-(marked *state*) is the same from each of them, so take the maximum over workers, not the sum. Flows and
-connections are those of `weft.yaml`; no label holds a key, a company or a text of a remote system. Beside
-these there are the `process_*` metrics of the process.
+Where `server: {enabled: true}` is set, `weft run` serves `/metrics` in Prometheus' text format beside the
+dashboard, unless `telemetry: {metrics: false}` says otherwise. Where there are `server.tokens`, it asks for
+one of the role `viewer`: give Prometheus `authorization: {credentials_file: …}`. Every worker tells of
+itself; what is read off the state (marked *state*) is the same from each of them, so take the maximum over
+workers, not the sum. Flows and connections are those of `weft.yaml`; no label holds a key, a company or a
+text of a remote system. Beside these there are the `process_*` metrics of the process.
 
 This table is written from the code (`python -m weft.telemetry.page > docs/metrics.md`).
 
@@ -54,8 +55,8 @@ groups:
 | `/health/live` | 200 as long as the process takes requests; restart it when it does not |
 | `/health/ready` | 200 when the state answers and the worker holds its lease; else 503, and which check says what |
 
-Both answer JSON and need no token. `/health/ready` fails while a worker drains, so that a load balancer
-sends webhooks to another one.
+Both answer JSON and need no token; what exactly is wrong is told to this machine only. `/health/ready` fails
+while a worker drains, so that a load balancer sends webhooks to another one.
 
 ## Traces
 
