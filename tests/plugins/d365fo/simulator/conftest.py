@@ -91,11 +91,12 @@ class Fo:
         return self.served.run(lambda: self.sim.command(name, **arguments))
 
     def customer(self, **values: Any) -> dict[str, Any]:
-        body = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD", "OrganizationName": "Adatum Lighting"}
+        body = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD", "PartyType": "Organization"}
+        body["OrganizationName"] = "Adatum Lighting"
         return dict(self.ok("POST", "CustomersV3", {**body, **values}))
 
     def vendor(self, **values: Any) -> dict[str, Any]:
-        body = {"VendorGroupId": "10", "VendorOrganizationName": "Litware Lamps"}
+        body = {"VendorGroupId": "10", "VendorPartyType": "Organization", "VendorOrganizationName": "Litware Lamps"}
         return dict(self.ok("POST", "VendorsV2", {**body, **values}))
 
     def free_text_invoice(self, amount: int = 100, **header: Any) -> dict[str, Any]:

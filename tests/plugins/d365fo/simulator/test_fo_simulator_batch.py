@@ -7,7 +7,7 @@ from typing import Any
 
 from weft.testing.simulator import Fault
 
-GROUP = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD"}
+GROUP = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD", "PartyType": "Organization"}
 
 
 def statuses(text: str) -> list[tuple[str, str]]:

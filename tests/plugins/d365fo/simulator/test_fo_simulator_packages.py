@@ -14,7 +14,7 @@ import pytest
 from weft_d365fo.simulator.dmf.package import Package, made
 
 ACTION = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
-COLUMNS = ("CUSTOMERACCOUNT", "CUSTOMERGROUPID", "SALESCURRENCYCODE", "ORGANIZATIONNAME", "CREDITLIMIT")
+COLUMNS = ("CUSTOMERACCOUNT", "CUSTOMERGROUPID", "SALESCURRENCYCODE", "ORGANIZATIONNAME", "CREDITLIMIT", "PARTYTYPE")
 
 
 def act(fo: Any, name: str, **arguments: Any) -> Any:
@@ -47,7 +47,7 @@ def finished(fo: Any, execution: str) -> str:
 
 
 def customers(*rows: tuple[str, ...], columns: tuple[str, ...] = COLUMNS) -> bytes:
-    return made("weft", [("Customers V3", columns, rows)])
+    return made("weft", [("Customers V3", columns, [(*row, "Organization") for row in rows])])
 
 
 def test_rows_that_fail_are_told_by_their_keys(start: Any) -> None:

@@ -44,18 +44,15 @@ def test_companies_are_crossed_only_on_demand(fo: Any) -> None:
     assert fo.call("GET", german)[0] == 404
     assert fo.refused(400, "PATCH", german, {"NameAlias": "x"}) == "No resources were found when selecting for update."
     assert fo.raw("PATCH", f"{german}?cross-company=true", {"NameAlias": "x"}).status_code == 204
-    made = fo.ok(
-        "POST",
-        "CustomersV3",
-        {"dataAreaId": "DEMF", "CustomerGroupId": "10", "SalesCurrencyCode": "EUR", "OrganizationName": "Kontor"},
-    )
+    made = fo.customer(dataAreaId="DEMF", OrganizationName="Kontor")
     assert made["dataAreaId"] == "demf"
 
 
 def test_a_customer_is_made_changed_and_deleted(fo: Any) -> None:
     body = {
         "CustomerGroupId": "10", "SalesCurrencyCode": "USD", "OrganizationName": "O'Hara", "AddressCity": "Atlanta",
-        "AddressCountryRegionId": "USA", "AddressState": "GA", "PrimaryContactEmail": "a@b.example",
+        "AddressCountryRegionId": "USA", "AddressState": "GA",
+        "PartyType": "Organization", "PrimaryContactEmail": "a@b.example",
     }  # fmt: skip
     answer = fo.raw("POST", "CustomersV3", body)
     assert answer.status_code == 201
@@ -80,13 +77,16 @@ def test_a_customer_is_made_changed_and_deleted(fo: Any) -> None:
 
 def test_business_errors_are_the_infolog(fo: Any) -> None:
     body = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD", "OrganizationName": "A"}
+    untold = fo.refused(400, "POST", "CustomersV3", body)
+    assert "Field 'Party type' must be filled in." in untold
+    body["PartyType"] = "Organization"
     assert fo.refused(400, "POST", "CustomersV3", {**body, "CustomerGroupId": "Local"}) == (
         "Write failed for table row of type 'CustCustomerV3Entity'. Infolog: Warning: The value 'Local' in field "
         "'Customer group' is not found in the related table 'Customer groups'.; Warning: validateField failed on field "
         "'CustCustomerV3Entity.CustomerGroupId'."
     )
     assert "Field 'Customer group' must be filled in.; Warning: validateWrite failed on data source" in fo.refused(
-        400, "POST", "CustomersV3", {"SalesCurrencyCode": "USD", "OrganizationName": "A"}
+        400, "POST", "CustomersV3", {"SalesCurrencyCode": "USD", "OrganizationName": "A", "PartyType": "Organization"}
     )
     fo.ok("POST", "CustomerGroups", {"CustomerGroupId": "W1", "Description": "one"})
     duplicate = fo.refused(400, "POST", "CustomerGroups", {"CustomerGroupId": "w1"})

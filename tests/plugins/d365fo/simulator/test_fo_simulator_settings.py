@@ -13,7 +13,7 @@ from typing import Any
 from weft.testing.simulator import Fault
 from weft_d365fo.simulator import FinanceOperationsSimulator
 
-CUSTOMER = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD", "OrganizationName": "A"}
+CUSTOMER = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD", "PartyType": "Person", "PersonFirstName": "A"}
 KEY = "CustomersV3(dataAreaId='usmf',CustomerAccount='C-000001')"
 
 
@@ -23,6 +23,7 @@ def test_the_other_way_round(start: Any) -> None:
         text_functions=True, next_link="token", batch_stops=True, unmapped_status=403, totals_calculated=True,
         unfilterable=("CustomersV3.AddressRecordId",), enum_texts=True, automatic_numbers=(), manual_numbers=(),
         page_size=10, prices_writable=True, project_contracts=True, posted_vendor_invoices="kept", invoice_site=False,
+        party_types=False,
     )  # fmt: skip
     status, answer = fo.call("POST", "CustomersV3", {**CUSTOMER, "CustomerGroupId": "nix"})
     assert status == 500

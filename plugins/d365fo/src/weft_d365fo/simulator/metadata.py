@@ -89,6 +89,7 @@ class MetadataService:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._built: dict[str, list[dict[str, Any]]] = {}
 
     def answer(self, name: str, key: str | None, where: str) -> dict[str, Any] | None:
         """A collection or one of its members; None where there is none. ``where``: the text of $filter, of which
@@ -101,7 +102,9 @@ class MetadataService:
         if name not in builders:
             return None
         build, column = builders[name]
-        rows = build()
+        if name not in self._built:
+            self._built[name] = build()
+        rows = self._built[name]
         if key is not None:
             wanted = re.sub(r"^(\w+=)?'(.*)'$", r"\2", key)
             return next((row for row in rows if row[column] == wanted), None)

@@ -200,45 +200,34 @@ class Reader:
 
 
 class _Template:
-    """Property by property, so that what a row does not hold costs nothing to encode."""
+    """Rows of one shape, that is with the same columns, have the same blanks: these are encoded once."""
 
     def __init__(self, shown: Shown, names: tuple[str, ...] | None) -> None:
         self.shown = shown
         self.names = tuple(shown.set.properties) if names is None else names
-        self.heads = [dumps(name) + b":" for name in self.names]
-        self.blanks = [
-            head + dumps(shown.set.properties[name].blank) for head, name in zip(self.heads, self.names, strict=True)
-        ]
-        self.places = {shown.columns[name]: at for at, name in enumerate(self.names)}
-        twice = len(self.places) < len(self.names)
-        self.others = [
-            (at, shown.columns[name])
-            for at, name in enumerate(self.names)
-            if twice and self.places[shown.columns[name]] != at
-        ]
+        self._shapes: dict[tuple[str, ...], tuple[list[tuple[str, str]], bytes]] = {}
+
+    def _shape(self, columns: tuple[str, ...]) -> tuple[list[tuple[str, str]], bytes]:
+        """(name, column) of what such rows hold, and the bytes of what they lack."""
+        held = set(columns)
+        named = [(name, self.shown.columns[name]) for name in self.names if self.shown.columns[name] in held]
+        blank = {name: self.shown.prop(name).blank for name in self.names if self.shown.columns[name] not in held}
+        if len(self._shapes) > 200:
+            self._shapes.clear()
+        self._shapes[columns] = named, dumps(blank)[1:-1]
+        return self._shapes[columns]
 
     def render(self, row: Row, form: Form) -> bytes:
-        parts = self.blanks.copy()
-        places, heads = self.places, self.heads
-        for column, value in row.items():
-            at = places.get(column)
-            if at is not None:
-                parts[at] = heads[at] + dumps(value)
-        for at, column in self.others:
-            if column in row:
-                parts[at] = heads[at] + dumps(row[column])
-        lead = b"{"
+        columns = tuple(row)
+        named, blanks = self._shapes.get(columns) or self._shape(columns)
+        parts = [dumps({name: row[column] for name, column in named})[1:-1], blanks]
         if form.metadata != "none":
-            lead += b'"@odata.etag":' + dumps(etag(row[VERSION], row[RECID])) + (b"," if parts else b"")
+            parts.insert(0, b'"@odata.etag":' + dumps(etag(row[VERSION], row[RECID])))
         if form.metadata == "full":
             address = f"{form.root}/{address_of(self.shown, row)}"
-            extra = {
-                "@odata.type": f"#{NAMESPACE}.{self.shown.set.type}",
-                "@odata.id": address,
-                "@odata.editLink": address,
-            }
-            lead += dumps(extra)[1:-1] + b","
-        return lead + b",".join(parts) + b"}"
+            kind = f"#{NAMESPACE}.{self.shown.set.type}"
+            parts.insert(0, dumps({"@odata.type": kind, "@odata.id": address, "@odata.editLink": address})[1:-1])
+        return b"{" + b",".join(part for part in parts if part) + b"}"
 
 
 def address_of(shown: Shown, row: Row) -> str:

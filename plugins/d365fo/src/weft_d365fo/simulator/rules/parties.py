@@ -74,6 +74,8 @@ class Role(Rule):
     def _name(self, w: Write) -> None:
         columns = ROLES[self.table]
         party_type = w.get(self.kind)
+        if not party_type:
+            raise must_be_filled(self.kind, "DirPartyTable")
         if party_type not in ("Organization", "Person"):
             raise refused(
                 "Error", f"The value '{party_type}' in field 'Type' is not valid. Organization or Person is expected."
@@ -131,7 +133,8 @@ class Customers(Role):
     def default(self, w: Write) -> None:
         if w.creating:
             w.number("CustomerAccount", "customers", "{:06d}")
-            w.default("PartyType", "Organization")
+            if not w.world.settings.party_types:
+                w.default("PartyType", "Organization")
             self._party(w)
             w.default("LanguageId", w.home().language)
             w.default("InvoiceAddress", "InvoiceAccount")
@@ -173,7 +176,8 @@ class Vendors(Role):
     def default(self, w: Write) -> None:
         if w.creating:
             w.number("VendorAccountNumber", "vendors", "V{:05d}")
-            w.default("VendorPartyType", "Organization")
+            if not w.world.settings.party_types:
+                w.default("VendorPartyType", "Organization")
             self._party(w)
             w.default("CurrencyCode", w.home().currency)
             group = w.related("VendorGroups", dataAreaId=w.home().id, VendorGroupId=w.get("VendorGroupId"))
