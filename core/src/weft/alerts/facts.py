@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from cronsim import CronSim
 from sqlalchemy import func, select
 
 from weft.state.tables import issues as issue_table
-from weft.state.tables import runs as run_table
 
 if TYPE_CHECKING:
     from weft.config.loading import Config
@@ -106,7 +104,6 @@ def gather(tx: Tx, config: Config, now: datetime, watched_since: datetime) -> Fa
     facts = Facts(now, lost=_lost(tx, now))
     facts.issues, facts.stopped = _issues(tx)
     paused = {pause.flow for pause in tx.pauses.active(now)}
-    agreed = _got_through(tx)
     for name, flow in config.flows.items():
         if not flow.enabled:
             continue
@@ -118,9 +115,10 @@ def gather(tx: Tx, config: Config, now: datetime, watched_since: datetime) -> Fa
             facts.failing.append(Failing(name, len(failing), first, words, down))
         if name in paused or "*" in paused:
             continue
-        due = _due(flow, agreed.get(name, watched_since))
+        last = tx.runs.last_ended(name, ("done", "issues"))
+        due = _due(flow, last or watched_since)
         if due is not None:
-            facts.silent.append(Silent(name, due, agreed.get(name)))
+            facts.silent.append(Silent(name, due, last))
     return facts
 
 
@@ -143,12 +141,6 @@ def _issues(tx: Tx) -> tuple[list[OpenIssues], list[Stopped]]:
 def _sample(issue: Issue) -> Sample:
     said = str((issue.error or {}).get("message") or "")
     return Sample(issue.label, issue.key, issue.connection, said or issue.reason)
-
-
-def _got_through(tx: Tx) -> Mapping[str, datetime]:
-    """When a run of each flow last came to its end."""
-    query = select(run_table.c.flow, func.max(run_table.c.finished_at)).where(run_table.c.state.in_(["done", "issues"]))
-    return {flow: at for flow, at in tx.connection.execute(query.group_by(run_table.c.flow)) if at is not None}
 
 
 def _due(flow: FlowConfig, last: datetime) -> datetime | None:

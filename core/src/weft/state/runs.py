@@ -126,6 +126,13 @@ class Runs:
             query = query.where(table.c.flow == flow)
         return [Run(*row) for row in self._db.execute(query.order_by(table.c.started_at, table.c.id))]
 
+    def last_ended(self, flow: str, states: Sequence[str]) -> datetime | None:
+        """When the newest run of a flow that ended in one of these states did so; read off an index."""
+        query = select(table.c.finished_at).where(table.c.flow == flow, table.c.state.in_(list(states)))
+        query = query.order_by(table.c.started_at.desc()).limit(1)
+        found: datetime | None = self._db.execute(query).scalar_one_or_none()
+        return found
+
     def failing(self, flow: str, limit: int = 100) -> list[Run]:
         """The newest runs of a flow that failed or found a system down, back to the last that did not."""
         found: list[Run] = []

@@ -141,7 +141,7 @@ class Metrics(Meter):
         :raises StateError: the state does not answer.
         """
         now: datetime = self._runtime.clock.now()
-        self._show(await self._runtime.state.read(lambda tx: standing(tx, now)), now)
+        self._show(await self._runtime.state.read(lambda tx: standing(tx, self._runtime.config.flows, now)), now)
         self._show_sessions()
         return generate_latest(self.registry)
 

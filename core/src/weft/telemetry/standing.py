@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from weft.state.tables import hints, intents, runs
+from weft.state.tables import hints, intents
 
 if TYPE_CHECKING:
     from weft.state.tx import Tx
@@ -33,7 +34,7 @@ class Standing:
     workers: dict[str, int] = field(default_factory=dict)
 
 
-def standing(tx: Tx, now: datetime) -> Standing:
+def standing(tx: Tx, flows: Iterable[str], now: datetime) -> Standing:
     """One look; every query is answered by an index or a small table."""
     db = tx.connection
     cursors: dict[tuple[str, str, str], datetime] = {}
@@ -49,11 +50,11 @@ def standing(tx: Tx, now: datetime) -> Standing:
         .where(intents.c.state.in_(["open", "in_doubt"]))
         .group_by(intents.c.flow, intents.c.state)
     )
-    agreed = select(runs.c.flow, func.max(runs.c.finished_at)).where(runs.c.state == "done").group_by(runs.c.flow)
+    agreed = {flow: tx.runs.last_ended(flow, ("done",)) for flow in flows}
     return Standing(
         issues=tx.issues.counts(),
         approvals=approvals,
-        agreed={flow: at for flow, at in db.execute(agreed) if at is not None},
+        agreed={flow: at for flow, at in agreed.items() if at is not None},
         cursors=cursors,
         hints={flow: (count, oldest) for flow, count, oldest in db.execute(waiting)},
         unsettled={(flow, state): count for flow, state, count in db.execute(open_ones)},
