@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from weft.model.entity import EntityType
 
 Side = Literal["left", "right"]
+Lane = Literal["live", "bulk"]
+"""Live: what just happened, by an event or a person's decision. It overtakes bulk: passes over many records."""
 Native = dict[str, Any]
 
 
@@ -375,7 +377,7 @@ class Context:
     entity: EntityType | None = None
     company: str = ""
     side: Side | None = None
-    lane: Literal["live", "bulk"] = "bulk"
+    lane: Lane = "bulk"
     lookup: Any = None
     limits: Any = None
     """The connection's :class:`weft.config.models.ConnectionLimits`."""

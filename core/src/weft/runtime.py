@@ -23,7 +23,8 @@ from weft.meter import Meter
 from weft.model.catalogue import Catalogue
 from weft.net.secrets import Redactor
 from weft.plugins import Plugins
-from weft.records import Context, Side
+from weft.records import Context, Lane, Side
+from weft.state.membership import Membership
 from weft.sync.references import ReferenceTables
 
 if TYPE_CHECKING:
@@ -70,9 +71,23 @@ class Runtime:
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._mappings: dict[tuple[str, str], dict[str, CompiledMapping]] = {}
         self._tables: dict[tuple[str, str], ReferenceTables] = {}
+        self._limits: dict[str, int] = {}
+        self.membership: Membership | None = None
+        """This process as a worker of the state."""
 
     async def __aenter__(self) -> Self:
+        if not self.state.read_only:
+            await self._take_part()
         return self
+
+    async def _take_part(self) -> None:
+        """Act on the state as one of its workers; on SQLite as the only one."""
+        if not self.state.place.sqlite:
+            self.membership = Membership(self.state, ttl=self.config.jobs.lease, clock=self.clock.now)
+            await self._stack.enter_async_context(self.membership)
+            return
+        for dead in await self.state.write(lambda tx: tx.workers.alone(self.state.worker, self.clock.now())):
+            self.log.info("an earlier process was cut off: %s", dead)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -162,6 +177,7 @@ class Runtime:
         entity: str = "",
         company: str = "",
         side: Side | None = None,
+        lane: Lane = "bulk",
     ) -> Context:
         """The context of one call to a connector."""
         return Context(
@@ -175,6 +191,7 @@ class Runtime:
             entity=self.catalogue.get(entity) if entity else None,
             company=company,
             side=side,
+            lane=lane,
             lookup=self.tables(connection, company),
             limits=self.config.limits.of(connection),
             meter=self.meter,
@@ -209,7 +226,18 @@ class Runtime:
         if self.plugins.has(kind, "weft_companies"):
             companies = await self.plugins.call(kind, "weft_companies", ctx=context, session=session)
         found = self._open[connection] = _Connection(settings, session, companies)
+        if connection in self._limits:
+            self.limit(connection, self._limits[connection])
         return found
+
+    def limit(self, connection: str, requests: int) -> None:
+        """Bound the requests under way on a connection, below what is configured: other workers have theirs.
+        Sessions without a ``limiter`` are not bounded."""
+        self._limits[connection] = requests
+        opened = self._open.get(connection)
+        limiter = getattr(opened.session, "limiter", None) if opened is not None else None
+        if limiter is not None:
+            limiter.allow(requests)
 
     async def companies(self, connection: str, flow: FlowConfig, side: Side) -> tuple[str, ...]:
         """The keys of the companies a flow works with on a connection, ('',) where there are none.

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from weft.config.companies import CompanyTarget, CompanyWhen
 from weft.config.flows import FlowConfig, Guards, Retry, Totals
+from weft.config.jobs import Jobs, Webhook
 from weft.config.loading import load_text
 from weft.config.models import Connection, ConnectionLimits, Document, Limits, Log
 from weft.config.page import configuration_page
@@ -22,7 +23,7 @@ MODELS = [
     Document, Connection, FlowConfig, Guards, Totals, Retry, CompanyTarget, CompanyWhen, Log, Limits,
     ServerConfig, TokenConfig, Tls,
     ConnectionLimits, AlertChannel, AlertRule, Alerts, QuietHours, Retention, Telemetry, Traces,
-    EntityDeclaration, FieldDeclaration, LinesDeclaration,
+    EntityDeclaration, FieldDeclaration, LinesDeclaration, Jobs, Webhook,
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from weft.state import Intent, State
+from weft.state import Intent, Run, State
 
 Make = Callable[..., Intent]
 Later = Callable[[float], datetime]
@@ -29,25 +29,26 @@ async def test_an_intent_lives_from_open_to_done(state: State, make_intent: Make
     assert await state.read(lambda tx: tx.intents.unsettled()) == []
 
 
-def test_only_what_was_sent_can_be_in_doubt(state: State, make_intent: Make, now: datetime, later: Later) -> None:
+def test_a_settled_intent_stays_settled(state: State, make_intent: Make, now: datetime, later: Later) -> None:
     with state.begin() as tx:
-        flows = {"sent": "customers", "unsent": "customers", "done": "customers", "other": "orders"}
-        tx.intents.open_many([make_intent(id, flow=flow) for id, flow in flows.items()])
-        tx.intents.mark_sent(["sent", "done", "other"], now, later(480))
+        tx.intents.open_many([make_intent("done"), make_intent("other")])
+        tx.intents.mark_sent(["done", "other"], now, later(480))
         tx.intents.close_many([("done", "done", "C1")])
-    with state.begin() as tx:
-        assert tx.intents.doubt_sent("customers") == 1
-        assert tx.intents.doubt_sent("customers") == 0
-        assert {i.id: (i.state, i.settle_after) for i in tx.intents.unsettled()} == {
-            "sent": ("in_doubt", later(480)),
-            "unsent": ("open", None),
-            "other": ("open", later(480)),
-        }
-        tx.intents.mark_in_doubt(["done", "other"], None)  # a settled one stays settled
+        tx.intents.mark_in_doubt(["done", "other"], None)
         assert {i.id: i.state for i in tx.intents.get_many(["done", "other"]).values()} == {
             "done": "done",
             "other": "in_doubt",
         }
+
+
+def test_only_runs_that_ended_leave_intents(state: State, make_intent: Make, now: datetime) -> None:
+    with state.begin() as tx:
+        tx.runs.start(Run("going", "customers", "keys", now))
+        tx.runs.start(Run("ended", "customers", "keys", now))
+        tx.runs.finish("ended", "failed", now)
+        tx.intents.open_many([make_intent(run, run=run) for run in ("going", "ended", "unknown")])
+        assert {one.id for one in tx.intents.left("customers")} == {"ended", "unknown"}
+        assert tx.intents.left("orders") == []
 
 
 def test_unsettled_intents_are_found_by_their_record(state: State, make_intent: Make) -> None:

@@ -28,10 +28,10 @@ def expire(state: State, name: str) -> None:
         tx.connection.execute(update(workers).where(workers.c.id == name).values(expires_at=past))
 
 
-def test_a_lease_is_renewed_until_somebody_takes_the_worker_over(state: State) -> None:
+def test_a_lease_is_renewed_until_somebody_takes_the_worker_over(state: State, now: datetime) -> None:
     mine = join(state, "w1")
     with state.begin() as tx:
-        assert tx.workers.take_over("w1", "w2") is None  # alive
+        assert tx.workers.take_over("w1", "w2", now) is None  # alive
         tx.workers.beat(mine, MINUTE, {"doing": "customers"})
         assert [(w.id, w.info) for w in tx.workers.alive()] == [("w1", {"doing": "customers"})]
     expire(state, "w1")
@@ -42,8 +42,8 @@ def test_a_lease_is_renewed_until_somebody_takes_the_worker_over(state: State) -
         assert tx.workers.overdue() == []
     expire(state, "w1")
     with state.begin() as tx:
-        assert tx.workers.take_over("w1", "w2") == Taken("w1", 0, 0, 0, 0)
-        assert tx.workers.take_over("w1", "w3") is None
+        assert tx.workers.take_over("w1", "w2", now) == Taken("w1", 0, 0, 0, 0)
+        assert tx.workers.take_over("w1", "w3", now) is None
         for late in (lambda: tx.workers.require(mine), lambda: tx.workers.beat(mine, MINUTE)):
             with pytest.raises(LeaseLost, match=r"worker w1 \(epoch 1\) is lost: w2 took it over"):
                 late()
@@ -70,7 +70,7 @@ def test_what_a_dead_worker_leaves_is_for_others(
         assert tx.hints.take("f", "w1", now)
     expire(state, "w1")
     with state.begin() as tx:
-        assert tx.workers.take_over("w1", "w2") == Taken("w1", runs=1, in_doubt=1, claims=2, hints=1)
+        assert tx.workers.take_over("w1", "w2", now) == Taken("w1", runs=1, in_doubt=1, claims=2, hints=1)
         assert {i.id: i.state for i in tx.intents.unsettled("customers")} == {
             "sent": "in_doubt", "unsent": "open", "theirs": "open"}  # fmt: skip
         assert (tx.runs.get("r1").state, tx.runs.get("r2").state) == ("lost", "running")
@@ -80,8 +80,8 @@ def test_what_a_dead_worker_leaves_is_for_others(
         tx.claims.release(other, ["b", "c"])
         assert tx.claims.count() == {}
         assert [h.key for h in tx.hints.take("f", "w2", now)] == ["A1"]
-        tx.workers.leave(other)
-        tx.workers.leave(other)
+        tx.workers.leave(other, now)
+        tx.workers.leave(other, now)
         assert tx.runs.get("r2").state == "lost"
         assert [(w.id, w.taken_by) for w in tx.workers.all()] == [("w2", None), ("w1", "w2")]
         assert tx.workers.prune(tx.workers.clock()) == 2

@@ -35,6 +35,9 @@ def problems(config: Config, catalogue: Catalogue) -> Iterator[str]:
         if connection not in config.connections:
             path = ("limits", "connections", connection)
             yield _at(config, path, unknown("connection", connection, config.connections))
+    for connection in config.webhooks:
+        if connection not in config.connections:
+            yield _at(config, ("webhooks", connection), unknown("connection", connection, config.connections))
 
 
 def _at(config: Config, path: Path, message: str, *, value: bool = False) -> str:

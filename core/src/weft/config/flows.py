@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from weft.config.companies import Company
 from weft.config.values import Duration, Names, Strict
+from weft.config.windows import WeekWindow, Window, open_again
 
 Direction = Literal["both", "left_to_right", "right_to_left"]
 OnConflict = Literal["owner", "newest", "review"]
@@ -182,10 +184,15 @@ class FlowConfig(Strict):
     )
     every: Duration | None = Field(default=None, description="how often the flow runs")
     cron: str | None = Field(default=None, description="when the flow runs, five cron fields in `timezone`")
+    blackout: list[WeekWindow] = Field(
+        default_factory=list,
+        description="when the flow must not work, in `timezone`: `mon-fri 08:00-18:00`, `sat,sun`, `23:30-01:00`; "
+        "what happens meanwhile is made up for afterwards",
+    )
     on: Literal["webhook"] | None = Field(
         default=None, description="`webhook`: also runs when a system pushes a change"
     )
-    timezone: str = Field(default="UTC", description="time zone of `cron`, such as `Europe/Berlin`")
+    timezone: str = Field(default="UTC", description="time zone of `cron` and `blackout`, such as `Europe/Berlin`")
 
     @model_validator(mode="before")
     @classmethod
@@ -207,8 +214,21 @@ class FlowConfig(Strict):
     @field_validator("cron")
     @classmethod
     def _cron(cls, value: str | None) -> str | None:
-        if value is not None and len(value.split()) != 5:
+        if value is None:
+            return value
+        if len(value.split()) != 5:
             raise ValueError("write five fields: minute hour day month weekday, such as `0 2 * * *`")
+        try:
+            CronSim(value, datetime(2024, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            raise ValueError(f"is no cron expression: {error}") from None
+        return value
+
+    @field_validator("blackout")
+    @classmethod
+    def _blackout(cls, value: list[Window]) -> list[Window]:
+        if value and open_again(value, datetime(2024, 1, 1)) is None:
+            raise ValueError("covers the whole week: the flow would never work; write `enabled: false` instead")
         return value
 
     @field_validator("every", "sweep")

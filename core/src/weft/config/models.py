@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from weft.config.flows import RESERVED, FlowConfig
+from weft.config.jobs import Jobs, Webhook
 from weft.config.server import ServerConfig
 from weft.config.values import ConnectionName, Duration, Strict
 from weft.config.watching import Alerts, Retention, Telemetry
@@ -92,6 +93,10 @@ class Document(Strict):
     alerts: Alerts = Field(default_factory=Alerts, description="who is told when something needs a person")
     telemetry: Telemetry = Field(default_factory=Telemetry, description="metrics and traces")
     retention: Retention = Field(default_factory=Retention, description="how long weft remembers")
+    jobs: Jobs = Field(default_factory=Jobs, description="how `weft run` works")
+    webhooks: dict[ConnectionName, Webhook] = Field(
+        default_factory=dict, description="connection -> the secret of the address to which its system pushes changes"
+    )
 
     @field_validator("state")
     @classmethod

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from weft.config.companies import CompanyTarget, CompanyWhen
 from weft.config.flows import FlowConfig, Guards, Retry, Totals
+from weft.config.jobs import Jobs, Webhook
 from weft.config.models import Connection, ConnectionLimits, Document, Limits, Log
 from weft.config.server import ServerConfig, Tls, TokenConfig
 from weft.config.values import spell_duration
@@ -236,6 +237,7 @@ def configuration_page() -> str:
     out += ["The usual rules:", "", *_usual_rules(), "### quiet", "", *_table(QuietHours)]
     out += ["## telemetry", "", "See [metrics](metrics.md).", "", *_table(Telemetry)]
     out += ["### traces", "", *_table(Traces), "## retention", "", _RETENTION, *_table(Retention)]
+    out += ["## jobs", "", *_table(Jobs), "## webhooks", "", *_table(Webhook)]
     return "\n".join(out).rstrip() + "\n"
 
 

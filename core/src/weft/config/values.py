@@ -16,9 +16,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_PIECE = re.compile(r"(\d+)\s*([smhdw])")
-_PATTERN = r"^\s*(\d+\s*[smhdw]\s*)+$"
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+"""Milliseconds of each."""
+_PIECE = re.compile(r"(\d+)\s*(ms|[smhdw])")
+_PATTERN = r"^\s*(\d+\s*(ms|[smhdw])\s*)+$"
 
 
 def parse_duration(value: Any) -> Any:
@@ -32,15 +33,15 @@ def parse_duration(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
         return parse_duration(int(value))
     if isinstance(value, str) and len(value) <= 40 and re.match(_PATTERN, value, re.ASCII):
-        return parse_duration(sum(int(number) * _UNITS[unit] for number, unit in _PIECE.findall(value)))
+        return parse_duration(Decimal(sum(int(number) * _UNITS[unit] for number, unit in _PIECE.findall(value))) / 1000)
     raise ValueError("write a duration as 30s, 5m, 1h 30m, 2d or 1w")
 
 
 def spell_duration(value: timedelta) -> str:
     """The shortest spelling :func:`parse_duration` reads back: ``90m`` is ``1h 30m``."""
-    rest, words = int(value.total_seconds()), []
-    for unit, seconds in reversed(_UNITS.items()):
-        count, rest = divmod(rest, seconds)
+    rest, words = value // timedelta(milliseconds=1), []
+    for unit, length in reversed(_UNITS.items()):
+        count, rest = divmod(rest, length)
         if count:
             words.append(f"{count}{unit}")
     return " ".join(words) or "0s"

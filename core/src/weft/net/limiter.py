@@ -59,6 +59,14 @@ class AdaptiveLimiter:
         """Requests that may be in flight now."""
         return int(self._limit)
 
+    def allow(self, maximum: int) -> None:
+        """Set the upper bound: the share of a limit that several processes keep together. Above it nothing new
+        is sent; below it the limit grows by itself."""
+        self._maximum = max(1, maximum)
+        self._minimum = min(self._minimum, self._maximum)
+        self._limit = min(self._limit, float(self._maximum))
+        self._dispatch()
+
     @property
     def waiting(self) -> int:
         return sum(1 for lane in self._lanes.values() for waiter in lane if not waiter.done())

@@ -37,6 +37,11 @@ class Claims:
             mine = (table.c.worker == lease.worker, table.c.epoch == lease.epoch)
             self._db.execute(delete(table).where(*mine, sql.among(self._db, table.c.place, batch)))
 
+    def older(self, lease: Lease, than: datetime) -> set[str]:
+        """Places claimed before a time."""
+        query = select(table.c.place).where(table.c.worker == lease.worker, table.c.at < than)
+        return set(self._db.execute(query).scalars())
+
     def count(self) -> dict[str, int]:
         """Claims by worker."""
         rows = self._db.execute(select(table.c.worker, func.count()).group_by(table.c.worker))

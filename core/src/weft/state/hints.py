@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, or_, select, update
 
-from weft.records import Hint
+from weft.records import Hint, Lane
 from weft.state import sql
 from weft.state.tables import hints as table
-
-Lane = Literal["live", "bulk"]
 
 
 @dataclass(slots=True)
@@ -79,25 +76,26 @@ class Hints:
     def take(
         self, flow: str, by: str, now: datetime, *, lane: Lane | None = None, limit: int = 500
     ) -> list[PendingHint]:
-        """The oldest hints that nobody has (of one lane); they are the worker's until :meth:`done`."""
+        """The oldest hints that nobody has; they are the worker's until :meth:`done`. With a ``lane`` only those
+        of that lane, and none for whole objects."""
         query = select(*_COLUMNS).where(table.c.flow == flow, *_ready(now))
         if lane is not None:
-            query = query.where(table.c.lane == lane)
+            query = query.where(table.c.lane == lane, table.c.key != "")
         query = query.order_by(table.c.at, *(table.c[n] for n in _KEY)).limit(limit)
         found = [PendingHint(*row) for row in self._db.execute(query.with_for_update(skip_locked=True))]
         if found:
             self._set_taken(found, by)
         return found
 
-    def give_back(self, hints: Sequence[PendingHint]) -> None:
-        """Let others have hints that were taken and not dealt with."""
+    def give_back(self, hints: Sequence[PendingHint], not_before: datetime | None = None) -> None:
+        """Let others have hints that were taken and not dealt with (from a time on)."""
         if hints:
-            self._set_taken(hints, None)
+            self._set_taken(hints, None, not_before=not_before)
 
-    def _set_taken(self, hints: Sequence[PendingHint], by: str | None) -> None:
+    def _set_taken(self, hints: Sequence[PendingHint], by: str | None, **more: datetime | None) -> None:
         statement = update(table).where(*(table.c[n] == bindparam("_" + n) for n in _KEY))
         rows = [{"_" + n: getattr(h, n) for n in _KEY} for h in hints]
-        self._db.execute(statement.values(taken_by=by), rows)
+        self._db.execute(statement.values(taken_by=by, **more), rows)
 
     def peek(self, flow: str, limit: int = 500, *, until: datetime | None = None) -> list[PendingHint]:
         """The oldest hints (up to a time), whoever has them, for looking at."""
@@ -119,8 +117,13 @@ class Hints:
 
     def ready(self, now: datetime) -> dict[tuple[str, Lane], int]:
         """Keys that could be worked on now, by flow and lane."""
-        query = select(table.c.flow, table.c.lane, func.count()).where(*_ready(now))
+        query = select(table.c.flow, table.c.lane, func.count()).where(*_ready(now), table.c.key != "")
         return {(flow, lane): n for flow, lane, n in self._db.execute(query.group_by(table.c.flow, table.c.lane))}
+
+    def whole(self, now: datetime) -> set[str]:
+        """Flows that were told of an object as a whole."""
+        query = select(table.c.flow).where(*_ready(now), table.c.key == "").distinct()
+        return set(self._db.execute(query).scalars())
 
     def next_ready(self, now: datetime) -> datetime | None:
         """When the next of those that wait may be worked on, if any waits."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, text, update
 
 from weft.records import Side
 from weft.state import sql
 from weft.state.tables import intent_steps as steps
 from weft.state.tables import intents as table
+from weft.state.tables import runs
 
 IntentState = Literal["open", "in_doubt", "done", "abandoned"]
 
@@ -84,15 +85,6 @@ class Intents:
                 .values(state="in_doubt", settle_after=settle_after)
             )
 
-    def doubt_sent(self, flow: str) -> int:
-        """At the start of a worker: every open intent of the flow that was sent is now in doubt (its
-        ``settle_after`` stays). Returns how many. Call with the flow's lease held."""
-        return self._db.execute(
-            update(table)
-            .where(table.c.flow == flow, table.c.state == "open", table.c.sent_at.is_not(None))
-            .values(state="in_doubt")
-        ).rowcount
-
     def note(self, intent_id: str, step: str, key: str | None, data: dict[str, Any] | None, at: datetime) -> None:
         """Make a finished step of a write durable; a step noted again is overwritten."""
         self.note_many([(intent_id, step, key, data, at)])
@@ -138,6 +130,18 @@ class Intents:
             query = query.where(table.c.flow == flow)
         query = query.order_by(table.c.created_at, table.c.id).limit(limit)
         return [Intent(*row) for row in self._db.execute(query)]
+
+    def left(self, flow: str) -> list[Intent]:
+        """Unsettled intents of runs that have come to an end, one way or another; oldest first."""
+        under_way = exists().where(runs.c.id == table.c.run, runs.c.state == "running")
+        query = select(*_COLUMNS).where(UNSETTLED, table.c.flow == flow, ~under_way)
+        return [Intent(*row) for row in self._db.execute(query.order_by(table.c.created_at, table.c.id))]
+
+    def flows_left(self, now: datetime) -> set[str]:
+        """Flows with unsettled intents of runs that ended, which can no longer be under way at a server."""
+        under_way = exists().where(runs.c.id == table.c.run, runs.c.state == "running")
+        over = or_(table.c.settle_after.is_(None), table.c.settle_after <= now)
+        return set(self._db.execute(select(table.c.flow).where(UNSETTLED, ~under_way, over).distinct()).scalars())
 
     def unsettled_for(self, flow: str, connection: str, source_keys: Sequence[str]) -> dict[str, list[Intent]]:
         """Unsettled intents towards ``connection`` by the source record's key: those must be settled

@@ -186,6 +186,10 @@ class Issues:
         query = query.order_by(table.c.next_try_at, table.c.id).limit(limit)
         return [Issue(*row) for row in self._db.execute(query)]
 
+    def flows_due(self, now: datetime) -> set[str]:
+        """Flows with an open issue whose next try has come."""
+        return set(self._db.execute(select(table.c.flow).where(OPEN, table.c.next_try_at <= now).distinct()).scalars())
+
     def next_due(self, flow: str | None = None) -> datetime | None:
         """When the next open issue is to be tried, if any is."""
         query = select(func.min(table.c.next_try_at)).where(OPEN)

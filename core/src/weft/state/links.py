@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from weft.records import Side
 from weft.state import sql
+from weft.state.ids import Settlements
 from weft.state.tables import child_links
 from weft.state.tables import links as table
 
@@ -115,9 +116,15 @@ def _unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
 class Links:
     """Reached as ``tx.links``."""
 
-    def __init__(self, connection: Connection, take_ids: Callable[[Connection, int], Sequence[int]]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        take_ids: Callable[[Connection, int], Sequence[int]],
+        settlements: Settlements,
+    ) -> None:
         self._db = connection
         self._take_ids = take_ids
+        self._settlements = settlements
 
     # -- reading
 
@@ -341,6 +348,24 @@ class Links:
         for batch in sql.chunks(ids):
             gone += self._db.execute(delete(table).where(sql.among_ids(self._db, table.c.id, batch))).rowcount
         return gone
+
+    # -- settlements
+
+    def settlement(self) -> int:
+        """A number for a settlement about to be stored; it goes into :attr:`Link.settled`."""
+        return self._settlements.take(self._db)
+
+    def last_settlement(self) -> int:
+        """The last number given. What is read from now on is younger than that settlement."""
+        return self._settlements.last(self._db)
+
+    def note_dropped(self, entity: str, settlement: int) -> None:
+        """Links of an entity are forgotten in this settlement."""
+        self._settlements.dropped(self._db, entity, settlement)
+
+    def last_dropped(self, entity: str) -> int:
+        """The last settlement that forgot links of an entity; 0: none has."""
+        return self._settlements.last_dropped(self._db, entity)
 
     # -- lines
 

@@ -17,8 +17,8 @@ from weft.state.tables import runs as table
 @dataclass(slots=True)
 class Run:
     """``state``: ``running`` until finished, then ``done``, ``issues``, ``failed``, ``down``, ``stopped``, or
-    ``lost`` when its ``worker`` died. ``journal_rows`` and ``journal_tip`` are kept by the journal. ``error``
-    is what stopped it, in words; ``pruned_at`` is when its journal was given up."""
+    ``lost`` when it was cut off or its ``worker`` died. ``journal_rows`` and ``journal_tip`` are kept by the
+    journal. ``error`` is what stopped it, in words; ``pruned_at`` is when its journal was given up."""
 
     id: str
     flow: str
@@ -39,7 +39,7 @@ _NAMES = tuple(f.name for f in fields(Run))
 _COLUMNS = [table.c[name] for name in _NAMES]
 _WITHOUT_PLAN = [null() if name == "plan" else table.c[name] for name in _NAMES]
 
-MOVING = ("changes", "first", "sweep", "keys")
+MOVING = ("changes", "first", "sweep", "keys", "hints", "due")
 """Modes of runs that bring records into agreement; their counts make the statistics."""
 
 
@@ -56,6 +56,28 @@ class Runs:
         """Store the counts so far."""
         self._db.execute(update(table).where(table.c.id == id).values(counts=counts))
 
+    def begin(self, id: str, mode: str) -> None:
+        """Say what a run turns out to be: a first load or a sweep shows while it runs."""
+        self._db.execute(update(table).where(table.c.id == id).values(mode=mode))
+
+    def loading(self, flow: str) -> bool:
+        """Is the flow's first load under way?"""
+        query = select(table.c.id).where(table.c.flow == flow, table.c.state == "running", table.c.mode == "first")
+        return self._db.execute(query.limit(1)).one_or_none() is not None
+
+    def lost(self, modes: Sequence[str]) -> dict[str, str]:
+        """Flows whose latest run of these modes was lost with its worker, and the mode of that run."""
+        newest = (
+            select(table.c.flow, func.max(table.c.started_at).label("at"))
+            .where(table.c.mode.in_(list(modes)))
+            .group_by(table.c.flow)
+            .subquery()
+        )
+        query = select(table.c.flow, table.c.mode).join(
+            newest, and_(table.c.flow == newest.c.flow, table.c.started_at == newest.c.at)
+        )
+        return {row.flow: row.mode for row in self._db.execute(query.where(table.c.state == "lost"))}
+
     def finish(
         self,
         id: str,
@@ -63,20 +85,16 @@ class Runs:
         at: datetime,
         counts: dict[str, Any] | None = None,
         plan: Any = None,
-        mode: str | None = None,
         lags: dict[str, int] | None = None,
         error: str | None = None,
     ) -> None:
-        """Close a run. ``mode`` corrects what it was started as: a first load or a sweep shows on the way.
-        ``lags`` counts its writes by :func:`weft.state.statistics.lag_name`. ``error`` says what stopped it,
-        secrets masked."""
+        """Close a run. ``lags`` counts its writes by :func:`weft.state.statistics.lag_name`.
+        ``error`` says what stopped it, secrets masked."""
         changed: dict[str, Any] = {"state": state, "finished_at": at, "error": error or None}
         if counts is not None:
             changed["counts"] = counts
         if plan is not None:
             changed["plan"] = plan
-        if mode is not None:
-            changed["mode"] = mode
         query = update(table).where(table.c.id == id).values(changed)
         run = self._db.execute(query.returning(table.c.flow, table.c.mode, table.c.started_at)).one_or_none()
         if run is not None and run.mode in MOVING:

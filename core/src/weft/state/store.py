@@ -6,27 +6,32 @@ import asyncio
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
 from weft.errors import StateError
 from weft.meter import Meter
 from weft.state import failures, place
+from weft.state.claiming import Claims
 from weft.state.engine import WRITES, make_engine
 from weft.state.flowlock import FlowLock, FlowLocks
-from weft.state.ids import LinkIds
+from weft.state.ids import LinkIds, Settlements
 from weft.state.lock import FileLock
 from weft.state.migrate import is_current, migrate
 from weft.state.place import Place
 from weft.state.sqlitefile import prepare
 from weft.state.tables import meta
 from weft.state.tx import Tx
+
+if TYPE_CHECKING:
+    from weft.state.membership import Membership
 
 T = TypeVar("T")
 TRIES = 8
@@ -46,6 +51,7 @@ class State:
         self.engine = engine
         self._file_lock = lock
         self._ids = LinkIds()
+        self._settlements = Settlements()
         self._readers = ThreadPoolExecutor(4, "weft-state-read")
         self._writers: Executor = ThreadPoolExecutor(1 if place.sqlite else 4, "weft-state-write")
         self._turn = threading.Lock()
@@ -55,6 +61,11 @@ class State:
         self.instance = ""
         self.meter = Meter()
         """Told how long each writing transaction took; whoever measures puts another one here."""
+        self.worker = uuid.uuid4().hex
+        """The id of this process among those that act on the state, new with every opening."""
+        self.membership: Membership | None = None
+        """Set while this process is entered as a worker."""
+        self.claims = Claims(self)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, exclusive: bool = True) -> State:
@@ -141,7 +152,7 @@ class State:
     def begin(self, *, writes: bool = True) -> Iterator[Tx]:
         """One transaction in this thread, for code without an event loop. Not retried."""
         with self._connection(writes=writes) as connection:
-            yield Tx(connection, self._ids.take)
+            yield Tx(connection, self._ids.take, self._settlements)
 
     async def _in_thread(self, executor: Executor, work: Callable[[], T]) -> T:
         if self._closed:  # the executor would say so in words of its own
@@ -160,7 +171,10 @@ class State:
         for attempt in range(TRIES):
             try:
                 with self._connection(writes=writes, explain=False) as connection:
-                    return fn(Tx(connection, self._ids.take))
+                    tx = Tx(connection, self._ids.take, self._settlements)
+                    if writes and self.membership is not None and not self.place.sqlite:
+                        tx.workers.require(self.membership.lease)
+                    return fn(tx)
             except Exception as error:
                 if failures.retryable(error) and attempt + 1 < TRIES and not self.place.sqlite:
                     time.sleep(random.uniform(0.005, 0.02) * 2**attempt)

@@ -12,6 +12,7 @@ from weft.state.claims import Claims
 from weft.state.cursors import Cursors
 from weft.state.guards import Guards
 from weft.state.hints import Hints
+from weft.state.ids import Settlements
 from weft.state.intents import Intents
 from weft.state.issues import Issues
 from weft.state.journal import Journal
@@ -59,9 +60,14 @@ class Tx:
         "workers",
     )
 
-    def __init__(self, connection: Connection, take_link_ids: Callable[[Connection, int], Sequence[int]]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        take_link_ids: Callable[[Connection, int], Sequence[int]],
+        settlements: Settlements,
+    ) -> None:
         self.connection = connection
-        self.links = Links(connection, take_link_ids)
+        self.links = Links(connection, take_link_ids, settlements)
         self.aliases = Aliases(connection)
         self.alerts = Alerts(connection)
         self.intents = Intents(connection)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from weft.errors import StateError
 from weft.state import sql
@@ -114,36 +114,54 @@ class Workers:
         who = "it has ended" if row is None or row.taken_by is None else f"{row.taken_by} took it over"
         return LeaseLost(f"the lease of worker {lease.worker} (epoch {lease.epoch}) is lost: {who}")
 
-    def leave(self, lease: Lease) -> None:
+    def leave(self, lease: Lease, at: datetime) -> Taken:
         """The worker ends; what it may have left open is for others, as after a death. May be repeated."""
-        self._free(lease.worker, None)
+        return self._free(lease.worker, None, at)
 
-    def take_over(self, id: str, by: str) -> Taken | None:
-        """Take over a worker whose lease is overdue. None: it is alive, has ended, or somebody was quicker."""
+    def take_over(self, id: str, by: str, at: datetime) -> Taken | None:
+        """Take over a worker whose lease is overdue. None: it is alive, has ended, or somebody was quicker.
+        ``at`` is the time by the caller's clock, for what the dead one left."""
         query = select(table.c.expires_at).where(table.c.id == id, _THERE)
         expires = self._db.execute(query.with_for_update()).scalar_one_or_none()
         if expires is None or expires > self.clock():
             return None
-        return self._free(id, by)
+        return self._free(id, by, at)
 
-    def _free(self, id: str, by: str | None) -> Taken:
-        now = self.clock()
+    def _free(self, id: str, by: str | None, at: datetime) -> Taken:
         risen = table.c.epoch + (0 if by is None else 1)
         self._db.execute(
-            update(table).where(table.c.id == id, _THERE).values(epoch=risen, ended_at=now, taken_by=by, stopping=True)
+            update(table)
+            .where(table.c.id == id, _THERE)
+            .values(epoch=risen, ended_at=self.clock(), taken_by=by, stopping=True)
         )
         cut = select(runs.c.id).where(runs.c.worker == id, runs.c.state == "running")
-        doubted = self._db.execute(
-            update(intents)
-            .where(intents.c.state == "open", intents.c.sent_at.is_not(None), intents.c.run.in_(cut))
-            .values(state="in_doubt")
-        ).rowcount
+        sent = select(intents.c.id, intents.c.sent_at, intents.c.settle_after).where(
+            intents.c.state == "open", intents.c.sent_at.is_not(None), intents.c.run.in_(cut)
+        )
+        # The last of them may have left just before the end: the server's longest operation counts from now.
+        doubts = [
+            {"_id": row.id, "_until": at + (row.settle_after - row.sent_at if row.settle_after else timedelta())}
+            for row in self._db.execute(sent)
+        ]
+        if doubts:
+            statement = update(intents).where(intents.c.id == bindparam("_id"))
+            self._db.execute(statement.values(state="in_doubt", settle_after=bindparam("_until")), doubts)
         ended_runs = self._db.execute(
-            update(runs).where(runs.c.worker == id, runs.c.state == "running").values(state=LOST, finished_at=now)
+            update(runs).where(runs.c.worker == id, runs.c.state == "running").values(state=LOST, finished_at=at)
         ).rowcount
         freed = self._db.execute(delete(claims).where(claims.c.worker == id)).rowcount
         back = self._db.execute(update(hints).where(hints.c.taken_by == id).values(taken_by=None)).rowcount
-        return Taken(id, ended_runs, doubted, freed, back)
+        return Taken(id, ended_runs, len(doubts), freed, back)
+
+    def alone(self, id: str, at: datetime) -> list[Taken]:
+        """On SQLite, at the start of the one process that acts: whatever others began has come to its end."""
+        dead = set(self._db.execute(select(table.c.id).where(_THERE, table.c.id != id)).scalars())
+        running = runs.c.state == "running"
+        dead.update(self._db.execute(select(runs.c.worker).where(running).distinct()).scalars())
+        dead.update(
+            self._db.execute(select(hints.c.taken_by).where(hints.c.taken_by.is_not(None)).distinct()).scalars()
+        )
+        return [self._free(one, id, at) for one in sorted(dead - {id, None})]
 
     def overdue(self) -> list[str]:
         """Workers whose lease has run out and that nobody took over yet."""

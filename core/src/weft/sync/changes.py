@@ -70,6 +70,7 @@ async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, comp
     overlap = run.flow.config.overlap
     seconds = None if overlap is None else overlap.total_seconds()
     query = Query("changes", compiled.mapping, company=company, cursor=known.value, overlap=seconds)
+    mark = await run.mark()
     async for page in run.pages(end, query):
         if page.expired:
             return False
@@ -78,7 +79,7 @@ async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, comp
             cursor = Cursor(name, end.side, end.connection, company, variant, page.cursor, run.now)
         if page.suspects:  # before the cursor passes them: they are not told again
             await pipeline.keys(end, compiled, company, page.suspects)
-        await pipeline.page(end, compiled, company, page.records, cursor=cursor)
+        await pipeline.page(end, compiled, company, page.records, mark=mark, cursor=cursor)
     return True
 
 
@@ -93,10 +94,11 @@ async def scan_place(
     query = Query("scan", compiled.mapping, company=company)
     variant = compiled.mapping.variant
     cursors: list[Cursor] = []
+    began = await run.mark()
     async for page in run.pages(end, query):
         if page.cursor is not None:
             cursors = [Cursor(run.flow.name, end.side, end.connection, company, variant, page.cursor, run.now)]
-        await pipeline.page(end, compiled, company, page.records)
+        await pipeline.page(end, compiled, company, page.records, mark=began)
         if mark and not run.plan_only:
             await _mark(run, end, company, [record.key for record in page.records])
     return cursors
@@ -175,5 +177,6 @@ async def _read_followed(run: Run, pipeline: Pipeline, links: Sequence[Link]) ->
     for (side, connection, company, variant), keys in groups.items():
         end = run.flow.end(side, connection)
         query = Query("keys", end.mappings[variant].mapping, company=company, keys=keys)
+        mark = await run.mark()
         async for page in run.pages(end, query):
-            await pipeline.page(end, end.mappings[variant], company, page.records)
+            await pipeline.page(end, end.mappings[variant], company, page.records, mark=mark)

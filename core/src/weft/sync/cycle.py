@@ -19,16 +19,18 @@ from weft.errors import EndpointDown, WeftError
 from weft.logscope import about
 from weft.meter import Meter
 from weft.state.runs import Run as RunRow
+from weft.state.workers import LeaseLost
 from weft.sync.changes import changes, followed, is_new, sweep_all, sweep_due
 from weft.sync.first import first_load
 from weft.sync.flow import build
 from weft.sync.guards import GuardStop
 from weft.sync.parents import Parents
-from weft.sync.pending import leftovers, pending, reading, recheck
+from weft.sync.pending import hinted, leftovers, pending, reading, recheck, retry_due
 from weft.sync.pipeline import Pipeline
 from weft.sync.run import Held, Mode, Planned, Progress, Run
 
 if TYPE_CHECKING:
+    from weft.records import Lane
     from weft.runtime import Runtime
     from weft.state.tx import Tx
 
@@ -37,7 +39,7 @@ ROUNDS = 4
 
 BATCH = 500
 
-State = Literal["done", "issues", "stopped", "failed", "down"]
+State = Literal["done", "issues", "stopped", "failed", "down", "lost"]
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class Report:
     exit_code: int = 0
     planned: list[Planned] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
+    busy: bool = False
+    """Nothing was done: another pass over the flow is under way."""
 
 
 async def sync(
@@ -138,22 +142,31 @@ async def run_flow(
     name: str,
     *,
     mode: Mode | None = None,
+    lane: Lane = "bulk",
     sweep: bool = False,
     plan_only: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """One run of one flow, start to finish. Never raises for the systems' or the user's errors."""
+    """One run of one flow, start to finish. Never raises for the systems' or the user's errors.
+
+    ``mode`` None: what changed, or everything where that is due. ``hints``: only what was hinted at in the lane;
+    ``due``: only what waits for a time that has come, and what earlier runs left; ``keys``: all of these. Passes
+    over a flow do not overlap; ``hints`` and ``due`` run beside them.
+
+    :raises LeaseLost: another worker has taken this one over.
+    """
     started = runtime.clock.now()
-    lock = await runtime.state.try_lock(f"flow:{name}") if not plan_only else None
-    if lock is None and not plan_only:
-        return Report(name, "", "stopped", {}, started, started, f"{name} is already running", 1)
+    alone = mode not in ("hints", "due") and not plan_only
+    lock = await runtime.state.try_lock(f"flow:{name}") if alone else None
+    if lock is None and alone:
+        return Report(name, "", "stopped", {}, started, started, f"{name} is already running", 1, busy=True)
     try:
         try:
             flow = await build(runtime, name)
         except Exception as error:  # whatever is wrong with one flow, the others go on
             state, text, code = _judged(runtime, name, error)
             return Report(name, "", state, {}, started, runtime.clock.now(), text, code)
-        run = Run(runtime, flow, mode or "changes", plan_only, progress, lock=lock)
+        run = Run(runtime, flow, mode or "changes", plan_only, progress, lane=lane, lock=lock)
         return await _guarded(run, mode, sweep)
     finally:
         if lock is not None:
@@ -163,15 +176,19 @@ async def run_flow(
 async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:
     state: State = "done"
     error_text, code = "", 0
-    row = RunRow(run.id, run.flow.name, "plan" if run.plan_only else run.mode, run.started)
     meter = Meter() if run.plan_only else run.runtime.meter
     with about(run=run.id, flow=run.flow.name), meter.run(run.flow.name, run.mode, run.id) as span:
         if not run.plan_only:
-            await run.runtime.state.write(lambda tx: tx.runs.start(row))
+            await _start(run)
         try:
             await _steps(run, mode, sweep)
+        except LeaseLost:
+            raise
         except Exception as error:  # a defect in a connector stops its flow, not the others
             state, error_text, code = _judged(run.runtime, run.flow.name, error)
+        except BaseException:
+            await _finish(run, "lost", 1)  # cut off: what it leaves is for the next run
+            raise
         if not run.plan_only:
             code = await _finish(run, state, code, error_text)
             state = "issues" if state == "done" and code else state
@@ -180,6 +197,17 @@ async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:
     return Report(
         run.flow.name, run.id, state, dict(run.counts), run.started, run.now, error_text, code, run.planned, run.held
     )
+
+
+async def _start(run: Run) -> None:
+    row = RunRow(run.id, run.flow.name, run.mode, run.started, worker=run.runtime.state.worker)
+    await run.runtime.state.write(lambda tx: tx.runs.start(row))
+
+
+async def _turns_out(run: Run, mode: Mode) -> None:
+    run.mode = mode
+    if not run.plan_only:
+        await run.runtime.state.write(lambda tx: tx.runs.begin(run.id, mode))
 
 
 def _judged(runtime: Runtime, flow: str, error: Exception) -> tuple[State, str, int]:
@@ -200,7 +228,7 @@ async def _finish(run: Run, state: State, code: int, error: str = "") -> int:
         open_issues = any(flow == run.flow.name for flow, _ in tx.issues.counts())
         final = "issues" if state == "done" and open_issues else state
         lags = dict(run.lags)
-        tx.runs.finish(run.id, final, run.now, dict(run.counts), mode=run.mode, lags=lags, error=error)
+        tx.runs.finish(run.id, final, run.now, dict(run.counts), lags=lags, error=error)
         return open_issues
 
     open_issues = await run.runtime.state.write(write)
@@ -220,13 +248,19 @@ def _drop_guard_questions(run: Run, tx: Tx) -> None:
 
 async def _steps(run: Run, mode: Mode | None, sweep: bool) -> None:
     pipeline = _pipeline(run)
+    if mode == "hints":
+        await hinted(run, pipeline, run.lane)
+        return
     await leftovers(run, pipeline)
+    if mode == "due":
+        await retry_due(run, pipeline)
+        return
     if mode != "keys":
         if await is_new(run):
-            run.mode = "first"
+            await _turns_out(run, "first")
             await first_load(run, pipeline)
         elif sweep or await sweep_due(run):
-            run.mode = "sweep"
+            await _turns_out(run, "sweep")
             await sweep_all(run, pipeline)
             if not run.plan_only:
                 await recheck(run)
@@ -243,28 +277,23 @@ def _pipeline(run: Run) -> Pipeline:
 async def _fetch_parents(child: Run, flow_name: str, connection: str, object_name: str, keys: list[str]) -> int:
     """Bring parents into agreement inside their child's run; returns how many were looked at."""
     runtime = child.runtime
-    lock = await runtime.state.try_lock(f"flow:{flow_name}")
-    if lock is None:
+    if await runtime.state.read(lambda tx: tx.runs.loading(flow_name)):
+        return 0  # they are on their way
+    flow = await build(runtime, flow_name)
+    run = Run(runtime, flow, "keys", lane=child.lane, depth=child.depth + 1)
+    found = reading(flow, connection, object_name)
+    if found is None:
         return 0
+    await _start(run)
+    end, mappings = found
+    pipeline = _pipeline(run)
+    state: State = "failed"
     try:
-        flow = await build(runtime, flow_name)
-        run = Run(runtime, flow, "keys", lock=lock, depth=child.depth + 1)
-        found = reading(flow, connection, object_name)
-        if found is None:
-            return 0
-        row = RunRow(run.id, flow_name, "keys", run.started)
-        await runtime.state.write(lambda tx: tx.runs.start(row))
-        end, mappings = found
-        pipeline = _pipeline(run)
-        state: State = "failed"
-        try:
-            for compiled in mappings:
-                for company in end.companies:
-                    await pipeline.keys(end, compiled, company, keys)
-            state = "done"
-        finally:
-            await _finish(run, state, 0)
-        child.excluded_parents.update(run.excluded_parents)
-        return run.counts.total()
+        for compiled in mappings:
+            for company in end.companies:
+                await pipeline.keys(end, compiled, company, keys)
+        state = "done"
     finally:
-        lock.release()
+        await _finish(run, state, 0)
+    child.excluded_parents.update(run.excluded_parents)
+    return run.counts.total()

@@ -14,9 +14,11 @@ from weft.records import Hint, Moved, Side, Target
 from weft.state.aliases import Alias
 from weft.state.links import Link
 from weft.sync.capture import fetch
+from weft.sync.claims import SOON, Claim
 from weft.sync.deliver import Delivery, deliver
 from weft.sync.guards import allow
-from weft.sync.identify import Identified, key_of
+from weft.sync.identify import Identified
+from weft.sync.known import key_of
 from weft.sync.settle import Settlement
 from weft.sync.work import Base, Half, Work, other
 
@@ -143,6 +145,29 @@ def _note_gone(link: Link, side: Side, settlement: Settlement) -> None:
 
 async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
     """Ask for records by key that a sweep did not see; handle those that are really gone."""
+    claim = Claim(run)
+    try:
+        free = await claim.pairs(links)
+        await _later(run, side, links, {link.id for link in free})
+        await asked(run, side, free)
+    finally:
+        await claim.release()
+
+
+async def _later(run: Run, side: Side, links: Sequence[Link], free: set[int]) -> None:
+    """Links that somebody else is at are looked at again."""
+    settlement = Settlement(run)
+    for link in links:
+        if link.id not in free:
+            object_name, key, company = _place(link, side)
+            connection = link.left_connection if side == "left" else link.right_connection
+            settlement.postpone(run.flow.end(side, connection), company, object_name, {key: SOON})
+    if settlement.postponed:
+        await settlement.commit()
+
+
+async def asked(run: Run, side: Side, links: Sequence[Link]) -> None:
+    """As :func:`suspected`, with the links claimed."""
     groups: dict[tuple[str, str, str], list[Link]] = defaultdict(list)
     for link in links:
         if link.state == f"{side}_gone" or not run.flow.adopt(link):

@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft.records import Side, Target
 from weft.state.cursors import Cursor
 from weft.sync import deletes
 from weft.sync.capture import scan
-from weft.sync.identify import Candidates, key_of, links_of, match_value, rules_of
+from weft.sync.identify import Candidates, match_value, rules_of
+from weft.sync.known import key_of, links_of
 from weft.sync.scratch import Place, Scratch
 from weft.sync.settle import Settlement
 from weft.sync.work import Caught
@@ -46,11 +46,12 @@ class StagedMatcher:
     until :meth:`release`: nothing is paired twice.
     """
 
-    def __init__(self, scratch: Scratch, staged: datetime) -> None:
+    def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
-        self.staged = staged
-        """When the last record had been read."""
         self._claimed: dict[tuple[str, str, str, str], str] = {}
+
+    def values(self, run: Run, far: End, target: Target, caught: Caught) -> set[str]:
+        return set()  # everything is staged: duplicates are seen
 
     def release(self, origin: End, keys: Sequence[str]) -> None:
         """These records of one end are settled: their links tell from here on."""
@@ -110,25 +111,26 @@ def _place(far: End, variant: str, hit: Caught) -> tuple[str, str, str, str]:
 async def first_load(run: Run, pipeline: Pipeline) -> None:
     """Stage both sides, pair them, create what is missing, store the cursors."""
     for last in (False, False, True):
+        mark = await run.mark()
         with Scratch() as scratch:
             # Different systems are read side by side, the objects of one in turn.
             reads = [_stage_end(run, end, scratch) for end in run.flow.ends()]
             cursors = [cursor for found in await _together(reads) for cursor in found]
             if await _unseen(run, scratch) and not last:
                 continue  # what a delete has removed from the other side is staged
-            await _bring_staged(run, pipeline, scratch)
+            await _bring_staged(run, pipeline, scratch, mark)
             break
     settlement = Settlement(run)
     settlement.cursors.extend(cursors)
     await settlement.commit()
 
 
-async def _bring_staged(run: Run, pipeline: Pipeline, scratch: Scratch) -> None:
-    matcher = StagedMatcher(scratch, run.now)
+async def _bring_staged(run: Run, pipeline: Pipeline, scratch: Scratch, mark: int) -> None:
+    matcher = StagedMatcher(scratch)
     live, pipeline.matcher = pipeline.matcher, matcher
     pipeline.gate = asyncio.Lock()
     try:
-        await _bring_all(run, pipeline, scratch, matcher)
+        await _bring_all(run, pipeline, scratch, matcher, mark)
     finally:
         pipeline.matcher, pipeline.gate = live, None
 
@@ -195,7 +197,7 @@ def _place_of(link: Link, side: Side) -> Place:
     return Place(side, link.right_connection, link.right_company, link.right_variant)
 
 
-async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher) -> None:
+async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher, mark: int) -> None:
     for end in run.flow.ends():
         for company in end.companies:
             for variant, compiled in end.mappings.items():
@@ -204,7 +206,7 @@ async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: St
                 async def bring(
                     page: list[Caught], end: End = end, company: str = company, compiled: CompiledMapping = compiled
                 ) -> None:
-                    await _bring(run, pipeline, end, company, compiled, page, matcher.staged)
+                    await _bring(run, pipeline, end, company, compiled, page, mark)
                     matcher.release(end, [one.record.key for one in page])
 
                 await _overlapping(pages, bring)
@@ -283,10 +285,10 @@ async def _bring(
     company: str,
     compiled: CompiledMapping,
     page: Sequence[Caught],
-    staged: datetime,
+    mark: int,
 ) -> None:
     """One staged page through the cycle. What is linked by now is read fresh, if it needs a look at all:
-    the staged copy is older than a link that was settled after staging."""
+    the staged copy may be older than a link that was settled after the ``mark``."""
     links = await links_of(run, end, company, [one.record.key for one in page])
     fresh: list[Caught] = []
     reread: list[str] = []
@@ -299,11 +301,14 @@ async def _bring(
         incomplete = end.side == "left" and len(known) < len(run.flow.rights)
         if prints == {one.print} and not incomplete:
             run.counts["unchanged"] += 1
-        elif None in prints or incomplete or any(link.updated_at < staged for link in known):
+        elif None in prints or incomplete or any(link.settled <= mark for link in known):
             reread.append(one.record.key)
     settlement = Settlement(run)
-    await pipeline.caught(end, compiled, company, fresh, settlement)
-    await settlement.commit()
+    keys = [one.record.key for one in fresh]
+    async with pipeline.claimed(end, compiled, company, keys, settlement, mark) as claim:
+        fresh = [one for one in fresh if one.record.key not in claim.refused]
+        await pipeline.caught(end, compiled, company, fresh, settlement, claim)
+        await settlement.commit(claim)
     if reread:
         await pipeline.keys(end, compiled, company, reread)
     run.counts["paired"] = run.counts["linked"]

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from weft.records import Canonical, Moved, Query, Side, Target
 from weft.state.links import Link
 from weft.sync.capture import Fetched, fetch
+from weft.sync.claims import place
+from weft.sync.known import key_of
 from weft.sync.work import Base, Caught, Half, Work, other
 
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
     from weft.state.tx import Tx
+    from weft.sync.claims import Claim
     from weft.sync.flow import End
     from weft.sync.run import Run
 
@@ -44,6 +47,9 @@ class Matcher(Protocol):
     ) -> dict[str, Candidates]:
         """By the key of the record asked about. Candidates that are linked already may be included."""
 
+    def values(self, run: Run, far: End, target: Target, caught: Caught) -> set[str]:
+        """What records that might be the same have in common, to be claimed."""
+
 
 @dataclass(slots=True)
 class Identified:
@@ -52,23 +58,8 @@ class Identified:
     works: list[Work] = field(default_factory=list)
     ambiguous: list[tuple[Work, Candidates]] = field(default_factory=list)
     moved: list[tuple[Link, Side, Moved]] = field(default_factory=list)
-
-
-async def links_of(run: Run, end: End, company: str, keys: Sequence[str]) -> dict[str, list[Link]]:
-    """All links of records of one end that this flow can work with, over every connection of its other side."""
-    flow = run.flow
-    connections = list(flow.rights) if end.side == "left" else [end.connection]
-
-    def read(tx: Tx) -> dict[str, list[Link]]:
-        found: dict[str, list[Link]] = defaultdict(list)
-        for connection in connections:
-            for key, links in tx.links.by_keys(
-                flow.entity.name, flow.left.connection, connection, end.side, None, company, keys
-            ).items():
-                found[key].extend(link for link in links if flow.adopt(link))
-        return {key: links for key, links in found.items() if links}
-
-    return await run.runtime.state.read(read)
+    refused: set[str] = field(default_factory=set)
+    """Keys of records whose counterpart, or a duplicate of theirs, somebody else is at."""
 
 
 def from_link(run: Run, link: Link, origin: Side, caught: Caught) -> Work:
@@ -117,14 +108,13 @@ def _take(work: Work, link: Link, side: Side, fetched: Fetched, out: Identified)
         half.gone = "gone" if key in fetched.gone else "invisible"
 
 
-def key_of(link: Link, side: Side) -> str:
-    return link.left_key if side == "left" else link.right_key
-
-
-async def match(run: Run, origin: End, wanted: Sequence[tuple[Caught, str, Target]], matcher: Matcher) -> Identified:
+async def match(
+    run: Run, origin: End, wanted: Sequence[tuple[Caught, str, Target]], matcher: Matcher, claim: Claim
+) -> Identified:
     """Pair unlinked records. ``wanted``: (record, its variant, where it belongs on the right side).
 
-    A record without any candidate becomes a work whose other half is missing.
+    A record without any candidate becomes a work whose other half is missing. Candidates are claimed, and so
+    are the values they are looked for by: of two duplicates that come in at once, one has to see the other.
     """
     flow = run.flow
     out = Identified()
@@ -134,7 +124,12 @@ async def match(run: Run, origin: End, wanted: Sequence[tuple[Caught, str, Targe
         groups[target].append((caught, variant))
     for target, members in groups.items():
         far = flow.rights[target.connection] if far_side == "right" else flow.left
+        out.refused |= await claim.more({c.record.key: matcher.values(run, far, target, c) for c, _ in members})
+        members = [one for one in members if one[0].record.key not in out.refused]
         found = await matcher.candidates(run, origin, far, target, [caught for caught, _ in members])
+        out.refused |= await claim.more({key: _places(far, candidates) for key, candidates in found.items()})
+        members = [one for one in members if one[0].record.key not in out.refused]
+        found = {key: candidates for key, candidates in found.items() if key not in out.refused}
         free = await _unlinked(run, origin, far, target, found)
         claims: dict[str, int] = defaultdict(int)
         for caught, _ in members:
@@ -156,6 +151,10 @@ async def match(run: Run, origin: End, wanted: Sequence[tuple[Caught, str, Targe
             else:
                 out.works.append(work)
     return out
+
+
+def _places(far: End, candidates: Candidates) -> set[str]:
+    return {place(far.connection, hit.record.company, hit.record.object, hit.record.key) for _, hit in candidates.hits}
 
 
 async def _unlinked(
@@ -210,6 +209,17 @@ def _unpaired(run: Run, origin: End, caught: Caught, variant: str, target: Targe
 
 class LiveMatcher:
     """Asks the other system, as live changes come in: a search per rule and place."""
+
+    def values(self, run: Run, far: End, target: Target, caught: Caught) -> set[str]:
+        if caught.canonical is None:
+            return set()
+        entity = run.flow.entity.name
+        return {
+            place(target.connection, target.company, f"match {entity} {'+'.join(rule)}", "\x1e".join(value))
+            for compiled in far.mappings.values()
+            for rule in rules_of(run, compiled)
+            if (value := match_value(compiled, caught.canonical, rule)) is not None
+        }
 
     async def candidates(
         self, run: Run, origin: End, far: End, target: Target, records: Sequence[Caught]

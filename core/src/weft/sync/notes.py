@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from weft.records import Item
-from weft.state.workers import LeaseLost
 
 if TYPE_CHECKING:
     from weft.state.tx import Tx
@@ -45,9 +43,9 @@ class Notes:
         return self._noted.get(item.id, {})
 
     async def still_mine(self) -> None:
-        lock = self._run.lock
-        if lock is not None and not await asyncio.to_thread(lock.held):
-            raise LeaseLost(f"another worker has taken the flow {self._run.flow.name}; nothing more is sent")
+        membership = self._run.runtime.state.membership
+        if membership is not None:
+            await membership.still_mine()
         self._sending = True
 
     def sent(self, item: Item | None) -> bool:

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from weft.records import Hint, Side
+from weft.records import Hint, Lane, Side
 from weft.sync import deletes
 from weft.sync.capture import Fetched, fetch
 from weft.sync.changes import BATCH, scan_place
+from weft.sync.claims import Claim
 from weft.sync.flow import Flow
 from weft.sync.settle import Settlement
 from weft.sync.work import other
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     from weft.state.hints import PendingHint
     from weft.state.intents import Intent
     from weft.state.issues import Issue
+    from weft.state.links import Link
     from weft.state.tx import Tx
     from weft.sync.flow import End
     from weft.sync.pipeline import Pipeline
     from weft.sync.run import Run
+
+
+AGAIN = timedelta(seconds=1)
+"""After so long a record that was hinted at while it was looked at is looked at once more."""
 
 
 async def leftovers(run: Run, pipeline: Pipeline) -> None:
@@ -35,12 +41,11 @@ async def leftovers(run: Run, pipeline: Pipeline) -> None:
     flow = run.flow
 
     def take(tx: Tx) -> list[Intent]:
-        unsettled = tx.intents.unsettled(flow.name)
-        lost = [one for one in unsettled if one.state == "open" and one.sent_at is not None]
-        tx.intents.doubt_sent(flow.name)
-        for one in lost:
-            # The process may have died long after the wave began: the wait counts from now.
-            tx.intents.mark_in_doubt([one.id], max(one.settle_after or run.now, run.now + _longest(flow, one)))
+        unsettled = tx.intents.left(flow.name)
+        for one in unsettled:
+            if one.state == "open" and one.sent_at is not None:
+                # The process may have died long after the wave began: the wait counts from now.
+                tx.intents.mark_in_doubt([one.id], max(one.settle_after or run.now, run.now + _longest(flow, one)))
         return unsettled
 
     groups: dict[tuple[Side, str, str, str], list[str]] = defaultdict(list)
@@ -68,16 +73,40 @@ async def pending(run: Run, pipeline: Pipeline) -> None:
     """Records that events, people or other runs asked to be looked at again."""
     if run.plan_only:
         return
-    seen: set[tuple[str, str, str, str]] = set()
-    while True:
-        hints = await run.runtime.state.read(lambda tx: tx.hints.peek(run.flow.name, BATCH))
-        fresh = [h for h in hints if (h.connection, h.object, h.company, h.key) not in seen]
-        if not fresh:
-            break
-        seen.update((h.connection, h.object, h.company, h.key) for h in fresh)
-        await _hinted(run, pipeline, fresh)
+    await hinted(run, pipeline)
+    await retry_due(run, pipeline)
+
+
+async def retry_due(run: Run, pipeline: Pipeline) -> None:
+    """Records whose issue is due."""
     issues = await run.runtime.state.read(lambda tx: tx.issues.due(run.now, run.flow.name, 5_000))
     await _retry(run, pipeline, issues)
+
+
+async def hinted(run: Run, pipeline: Pipeline, lane: Lane | None = None) -> None:
+    """Every hint that is ready, each once; ``lane``: only those of one lane, and none for whole objects."""
+    state = run.runtime.state
+    seen: set[tuple[str, str, str, str]] = set()
+    again: list[PendingHint] = []
+    taken: list[PendingHint] = []
+
+    def take(tx: Tx) -> list[PendingHint]:
+        return tx.hints.take(run.flow.name, state.worker, run.now, lane=lane, limit=BATCH)
+
+    try:
+        while taken := await state.write(take):
+            fresh = [hint for hint in taken if _place(hint) not in seen]
+            again += [hint for hint in taken if _place(hint) in seen]
+            seen.update(map(_place, fresh))
+            await _hinted(run, pipeline, fresh)
+    finally:
+        # What came in again meanwhile has its turn after the others.
+        if again or taken:
+            await state.write(lambda tx: tx.hints.give_back([*again, *taken], run.now + AGAIN))
+
+
+def _place(hint: PendingHint) -> tuple[str, str, str, str]:
+    return hint.connection, hint.object, hint.company, hint.key
 
 
 async def _hinted(run: Run, pipeline: Pipeline, hints: Sequence[PendingHint]) -> None:
@@ -122,7 +151,7 @@ async def _retry(run: Run, pipeline: Pipeline, issues: Sequence[Issue]) -> None:
     groups: dict[tuple[Side, str, str, str], list[Issue]] = defaultdict(list)
     for issue in issues:
         if issue.kind == "delete" and issue.edited:
-            await _delete_decided(run, pipeline, issue)
+            await _delete_decided(run, issue)
         elif issue.key and issue.side:
             side: Side = "left" if issue.side == "left" else "right"
             groups[side, issue.connection, issue.company, issue.object].append(issue)
@@ -190,11 +219,21 @@ def _page_of_issues(flow: str, after: int, tx: Tx) -> list[Issue]:
     return tx.issues.page(flow=flow, after_id=after, limit=BATCH)
 
 
-async def _delete_decided(run: Run, pipeline: Pipeline, issue: Issue) -> None:
+async def _delete_decided(run: Run, issue: Issue) -> None:
     """A person said what happens to the counterpart of a deleted record."""
     link = None
     if issue.link_id is not None:
         link = await run.runtime.state.read(lambda tx: tx.links.get(issue.link_id or 0))
+    claim = Claim(run)
+    try:
+        free = await claim.pairs([link]) if link is not None else []
+        if link is None or free:
+            await _carry_out(run, issue, free[0] if free else None)
+    finally:
+        await claim.release()
+
+
+async def _carry_out(run: Run, issue: Issue, link: Link | None) -> None:
     settlement = Settlement(run)
     if link is not None:
         gone: Side = "left" if link.state == "left_gone" else "right"

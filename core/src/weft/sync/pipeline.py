@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from weft.records import Record, Side, Target
@@ -17,10 +17,12 @@ from weft.state.cursors import Cursor
 from weft.state.links import Link
 from weft.sync import deletes, orphans, results
 from weft.sync.capture import Fetched, fetch, unsettled
+from weft.sync.claims import AT_ONCE, SOON, Claim
 from weft.sync.deliver import Delivery, deliver
 from weft.sync.doubt import clear_doubts, ours
 from weft.sync.guards import allow, watched
-from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, links_of, match, read_others
+from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, match, read_others
+from weft.sync.known import links_of
 from weft.sync.learn import look
 from weft.sync.prepare import prepare
 from weft.sync.route import Router, route
@@ -58,13 +60,15 @@ class Pipeline:
         company: str,
         records: Sequence[Record],
         *,
+        mark: int | None,
         force: bool = False,
         cursor: Cursor | None = None,
         settlement: Settlement | None = None,
     ) -> None:
         """Bring some records of one end into agreement; store the cursor together with the results.
 
-        ``force`` looks even at records whose fingerprint says that nothing happened.
+        ``mark`` is the last settlement there was before they were read. ``force`` looks even at records whose
+        fingerprint says that nothing happened.
 
         Raises what stopped the writing, after everything that was done is settled; the cursor is not stored then.
         """
@@ -75,26 +79,51 @@ class Pipeline:
         ) as span:
             span.note(records=len(records))
             changed, prints = await unsettled(run, end, compiled, company, records, force)
-            caught = await run.catch(end, compiled, company, changed, prints)
-            await self.caught(end, compiled, company, caught, settlement)
-            if cursor is not None:
-                settlement.cursors.append(cursor)
-            await settlement.commit()
+            async with self.claimed(end, compiled, company, [one.key for one in changed], settlement, mark) as claim:
+                mine = [at for at, one in enumerate(changed) if one.key not in claim.refused]
+                caught = await run.catch(end, compiled, company, [changed[i] for i in mine], [prints[i] for i in mine])
+                await self.caught(end, compiled, company, caught, settlement, claim)
+                if cursor is not None:
+                    settlement.cursors.append(cursor)
+                await settlement.commit(claim)
         run.tell()
+
+    @asynccontextmanager
+    async def claimed(
+        self,
+        end: End,
+        compiled: CompiledMapping,
+        company: str,
+        keys: Sequence[str],
+        settlement: Settlement,
+        mark: int | None = None,
+    ) -> AsyncIterator[Claim]:
+        """Records of one end as this page's own; those that are refused are looked at again a little later."""
+        claim = Claim(self.run)
+        try:
+            if keys:
+                object_name = compiled.mapping.object.read
+                await claim.records(end, company, object_name, keys, mark)
+                settlement.postpone(end, company, object_name, claim.refused)
+            yield claim
+        finally:
+            await claim.release()
 
     async def keys(self, end: End, compiled: CompiledMapping, company: str, keys: Sequence[str]) -> Fetched:
         """Read records by key, fresh, and bring them into agreement whatever their fingerprints say."""
-        fetched = await fetch(self.run, end, compiled, company, keys)
         settlement = Settlement(self.run)
-        await self.caught(end, compiled, company, list(fetched.found.values()), settlement)
-        lost = [*fetched.gone, *fetched.moved, *fetched.invisible]
-        await settlement.commit()
-        if lost:
-            links = await links_of(self.run, end, company, lost)
-            await deletes.suspected(self.run, end.side, [link for many in links.values() for link in many])
-            unlinked = [key for key in fetched.gone if key not in links]
-            if unlinked and not self.run.plan_only:
-                await orphans.settle(self.run, end, compiled, company, unlinked)
+        async with self.claimed(end, compiled, company, list(dict.fromkeys(keys)), settlement) as claim:
+            wanted = [key for key in keys if key not in claim.refused]
+            fetched = await fetch(self.run, end, compiled, company, wanted)
+            await self.caught(end, compiled, company, list(fetched.found.values()), settlement, claim)
+            lost = [*fetched.gone, *fetched.moved, *fetched.invisible]
+            await settlement.commit(None if lost else claim)
+            if lost:
+                links = {key: claim.links[key] for key in lost if key in claim.links}
+                await deletes.asked(self.run, end.side, [link for many in links.values() for link in many])
+                unlinked = [key for key in fetched.gone if key not in links]
+                if unlinked and not self.run.plan_only:
+                    await orphans.settle(self.run, end, compiled, company, unlinked)
         self.run.tell()
         return fetched
 
@@ -105,15 +134,13 @@ class Pipeline:
         company: str,
         caught: Sequence[Caught],
         settlement: Settlement,
-        *,
-        missing_links: bool = False,
+        claim: Claim,
     ) -> None:
-        """As :meth:`page`, for records that are mapped already; the caller commits."""
+        """As :meth:`page`, for records that are mapped already; the caller has claimed them, and commits."""
         if not caught:
             return
         run = self.run
-        keys = [one.record.key for one in caught]
-        links = {} if missing_links else await links_of(run, end, company, keys)
+        links = claim.links
         identified = Identified()
         wanted: list[tuple[Caught, str, Target]] = []
         fresh: list[Caught] = []
@@ -146,15 +173,36 @@ class Pipeline:
                 identified.works.append(work)
         for side, works in gone.items():
             await deletes.vanished(run, side, works, settlement)
-        mine = await ours(run, end, company, [one for one in fresh if one.record.key not in links], settlement)
-        fresh = [one for one in fresh if one.record.key not in mine]
+        fresh = await self._still_new(end, compiled, company, fresh, settlement, claim)
         wanted += await self._targets(end, compiled, company, fresh, links, settlement)
-        matched = await match(run, end, wanted, self.matcher)
+        matched = await match(run, end, wanted, self.matcher, claim)
+        settlement.postpone(end, company, compiled.mapping.object.read, dict.fromkeys(matched.refused, SOON))
         for work, candidates in matched.ambiguous:
             settlement.ambiguous(work, candidates)
         works = [*identified.works, *matched.works]
         await self._choices(works, settlement)
         await self.waves(works, settlement)
+
+    async def _still_new(
+        self,
+        end: End,
+        compiled: CompiledMapping,
+        company: str,
+        fresh: Sequence[Caught],
+        settlement: Settlement,
+        claim: Claim,
+    ) -> list[Caught]:
+        """Records without a link, except those that a create of ours is about to link."""
+        run = self.run
+        unlinked = [one for one in fresh if one.record.key not in claim.links]
+        mine = await ours(run, end, company, unlinked, settlement)
+        if unlinked and not run.plan_only:
+            # A create that was settled between the look at the links and that at the intents shows in neither.
+            keys = [one.record.key for one in unlinked if one.record.key not in mine]
+            born = await links_of(run, end, company, keys)
+            settlement.postpone(end, company, compiled.mapping.object.read, dict.fromkeys(born, AT_ONCE))
+            mine |= born.keys()
+        return [one for one in fresh if one.record.key not in mine]
 
     def _excluded(self, end: End, one: Caught, known: Sequence[Link], settlement: Settlement) -> None:
         run = self.run

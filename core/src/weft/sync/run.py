@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.records import Canonical, Context, Mapped, Page, Query, Record, Side
+from weft.records import Canonical, Context, Lane, Mapped, Page, Query, Record, Side
 from weft.sync.work import Caught
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TURNS = 4
 at hand take the processor: else the system would wait for us, and then we for it."""
 SLICE = 125
 """Records mapped at a stretch: so many fit the processor's cache, and what has arrived meanwhile gets its turn."""
-Mode = Literal["changes", "first", "sweep", "keys", "plan", "verify"]
+Mode = Literal["changes", "first", "sweep", "keys", "hints", "due", "plan", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,9 @@ class Run:
     """Records a plan holds back."""
     excluded_parents: dict[tuple[str, str], str] = field(default_factory=dict)
     """Why records that others may wait for are not part of their flow: (entity, key) -> reason."""
+    lane: Lane = "bulk"
     lock: FlowLock | None = None
+    """Held by a bulk pass, so that those of one flow do not overlap."""
     expected: dict[Any, int] = field(default_factory=dict)
     """How many records a place is said to hold, where the system tells; for progress."""
     epoch: int = 0
@@ -92,6 +94,10 @@ class Run:
         now: datetime = self.runtime.clock.now()
         return now
 
+    async def mark(self) -> int:
+        """The last settlement so far: what is read from now on is younger."""
+        return await self.runtime.state.read(lambda tx: tx.links.last_settlement())
+
     def context(self, end: End, company: str) -> Context:
         return self.runtime.context(
             end.connection,
@@ -100,6 +106,7 @@ class Run:
             entity=self.flow.entity.name,
             company=company,
             side=end.side,
+            lane=self.lane,
         )
 
     def tables(self, end: End, company: str) -> ReferenceTables:

@@ -29,6 +29,7 @@ from weft.sync.work import Caught, Work, label, other
 
 if TYPE_CHECKING:
     from weft.state.tx import Tx
+    from weft.sync.claims import Claim
     from weft.sync.flow import End
     from weft.sync.identify import Candidates
     from weft.sync.run import Run
@@ -59,6 +60,8 @@ class Settlement:
     issues: dict[tuple[str, str, str, str, str, str, str], Issue] = field(default_factory=dict)
     solved: list[Solved] = field(default_factory=list)
     hints: list[tuple[str, Hint]] = field(default_factory=list)
+    postponed: list[tuple[str, Hint, timedelta]] = field(default_factory=list)
+    """Records that others were at: (connection, hint, how soon to look at them again)."""
     cursors: list[Cursor] = field(default_factory=list)
     noted: Counter[str] = field(default_factory=Counter)
     waits: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -222,6 +225,12 @@ class Settlement:
             ("right", link.right_connection, link.right_company, link.right_object, link.right_key, kinds, None),
         ]
         self.forgotten += [(link.right_connection, link.left_key), (link.left_connection, link.right_key)]
+
+    def postpone(self, end: End, company: str, object_name: str, keys: Mapping[str, timedelta]) -> None:
+        """Have records looked at again, fresh: somebody else is at them, or has settled them since the read."""
+        if keys:
+            self.run.counts["postponed"] += len(keys)
+        self.postponed += [(end.connection, Hint(object_name, key, company), soon) for key, soon in keys.items()]
 
     # -- what stops a record -----------------------------------------------------------------------
 
@@ -388,12 +397,20 @@ class Settlement:
 
     # -- the transaction ---------------------------------------------------------------------------
 
-    async def commit(self) -> None:
-        """Store everything in one transaction, then be empty again."""
+    async def commit(self, claim: Claim | None = None) -> None:
+        """Store everything in one transaction, then be empty again. ``claim`` is given up with it."""
         if self.run.plan_only:
             self.clear()
             return
-        await self.run.runtime.state.write(self._store)
+
+        def write(tx: Tx) -> None:
+            self._store(tx)
+            if claim is not None:
+                claim.give_up(tx)
+
+        await self.run.runtime.state.write(write)
+        if claim is not None:
+            claim.released()
         self.clear()
 
     def clear(self) -> None:
@@ -402,6 +419,8 @@ class Settlement:
     def _store(self, tx: Tx) -> None:
         now = self.run.now
         flow = self.run.flow
+        if self.dropped_links or self.new_links or self.links:
+            self._number(tx)
         if self.dropped_links:
             tx.links.delete_many(self.dropped_links)
         tx.links.insert_many(self.new_links)
@@ -455,6 +474,8 @@ class Settlement:
                 tx.issues.wake(entity, connection, [key], now)
         for connection, hint in self.hints:
             tx.hints.put_many(flow.name, connection, [hint], now)
+        for connection, hint, soon in self.postponed:
+            tx.hints.put_many(flow.name, connection, [hint], now, not_before=now + soon if soon else None)
         self.flips.store(tx, now)
         tx.cursors.put_many(self.cursors)
         by_key = {(link.left_key, link.right_key): link.id for link in self.new_links}
@@ -462,6 +483,14 @@ class Settlement:
             if entry.link_id is None:
                 entry.link_id = by_key.get((entry.left_key or "", entry.right_key or ""))
         tx.journal.append_many(self.run.id, self.entries)
+
+    def _number(self, tx: Tx) -> None:
+        """Every link says in which settlement it was last touched."""
+        number = tx.links.settlement()
+        for link in (*self.new_links, *self.links.values()):
+            link.settled = number
+        if self.dropped_links:
+            tx.links.note_dropped(self.run.flow.entity.name, number)
 
 
 LONGEST = 4_000

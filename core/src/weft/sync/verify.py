@@ -20,7 +20,8 @@ from weft.records import Side
 from weft.sync.capture import scan
 from weft.sync.decide import Policy, Unlinked
 from weft.sync.flow import Flow, build
-from weft.sync.identify import from_link, links_of
+from weft.sync.identify import from_link
+from weft.sync.known import links_of
 from weft.sync.lines import align
 from weft.sync.references import Translations, asked, theirs, translate
 from weft.sync.run import Run

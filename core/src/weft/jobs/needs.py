@@ -1,0 +1,103 @@
+"""Needs: which jobs there should be, as the state has it. Asked again and again; asking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from weft.config.windows import Window
+from weft.jobs.job import Job
+from weft.jobs.schedule import due
+from weft.state.pauses import ALL
+
+if TYPE_CHECKING:
+    from weft.config.flows import FlowConfig
+    from weft.state.requests import Request
+    from weft.state.tx import Tx
+
+PASSES = ("changes", "first", "sweep")
+BATCH = 100
+"""So many hints are worth one job; more of them are shared out among several."""
+SLOTS = 16
+
+
+@dataclass(slots=True)
+class Needs:
+    """Jobs that should be queued; those of a flow that may not work now are left out."""
+
+    jobs: list[Job] = field(default_factory=list)
+    left: set[Job] = field(default_factory=set)
+    """Those about nothing but writes in doubt, which may wait for a person: no need to ask every second."""
+    held: dict[str, str] = field(default_factory=dict)
+    """Why flows may not work now."""
+
+
+def quick(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
+    """What must not wait: hints, and records whose time has come."""
+    needs = Needs(held=held(flows, tx, now))
+    free = [name for name, config in flows.items() if config.enabled and name not in needs.held]
+    ready = tx.hints.ready(now)
+    again = tx.issues.flows_due(now)
+    for name in free:
+        if name not in again and not any(flow == name for flow, _ in ready):
+            continue
+        if not tx.cursors.all(name):
+            continue  # all of it waits for the first load
+        for (flow, lane), count in ready.items():
+            if flow == name:
+                needs.jobs += [Job(name, lane, "hints", slot) for slot in range(min(SLOTS, -(-count // BATCH)))]
+        if name in again:
+            needs.jobs.append(Job(name, "live", "due"))
+    return needs
+
+
+def steady(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
+    """Passes over whole flows: by schedule, by request, after a worker died; what was left in doubt."""
+    needs = Needs(held=held(flows, tx, now))
+    turns = tx.schedules.all()
+    lost = tx.runs.lost(PASSES)
+    whole = tx.hints.whole(now)
+    left = tx.intents.flows_left(now)
+    asked: dict[str, list[Request]] = {}
+    for request in tx.requests.waiting():
+        asked.setdefault(request.flow, []).append(request)
+    for name, config in flows.items():
+        if name in needs.held or not config.enabled:
+            continue
+        mine = asked.get(name, [])
+        if lost.get(name) == "sweep" or any(request.what == "sweep" for request in mine):
+            needs.jobs.append(Job(name, "bulk", "sweep"))
+        elif (
+            due(config, turns.get(name), now)
+            or name in lost
+            or name in whole
+            or any(request.what == "sync" for request in mine)
+        ):
+            needs.jobs.append(Job(name, "bulk", "changes"))
+        if name in left:
+            needs.left.add(Job(name, "live", "due"))
+    needs.jobs += needs.left
+    return needs
+
+
+def held(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> dict[str, str]:
+    """Flows that must not work now, and why: somebody paused them, or a blackout window holds."""
+    found: dict[str, str] = {}
+    pauses = {pause.flow: pause for pause in tx.pauses.active(now)}
+    for name, config in flows.items():
+        pause = pauses.get(name) or pauses.get(ALL)
+        if pause is not None:
+            until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until is not None else ""
+            found[name] = f"paused by {pause.by}{until}" + (f": {pause.reason}" if pause.reason else "")
+        elif (window := blackout(config, now)) is not None:
+            found[name] = f"in its blackout window {window} ({config.timezone})"
+    return found
+
+
+def blackout(config: FlowConfig, now: datetime) -> Window | None:
+    """The blackout window that holds now."""
+    local = now.astimezone(ZoneInfo(config.timezone))
+    return next((window for window in config.blackout if window.holds(local)), None)

@@ -1,0 +1,171 @@
+"""The daemon: first loads, schedules, hints, pauses, blackouts, failures, draining."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from weft import around
+from weft.jobs.job import Job
+
+CHANGES = Job("customers", "bulk", "changes")
+
+
+async def test_a_new_flow_is_loaded_and_then_follows_its_schedule(everywhere: Any, until: Any) -> None:
+    pair = everywhere
+    pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await until(lambda: pair.names() == ["Adatum"])
+        await until(lambda: not daemon._active)
+        pair.crm.put("Accounts", Name="Contoso", Tax="DE2")
+        pair.clock.forward(minutes=59)
+        await asyncio.sleep(1.2)  # longer than it takes the daemon to look
+        assert pair.names() == ["Adatum"]
+        pair.clock.forward(minutes=2)
+        await until(lambda: pair.names() == ["Adatum", "Contoso"])
+        assert pair.queue.ran.count(CHANGES) == 2
+
+
+async def test_a_hint_is_taken_at_once(everywhere: Any, until: Any) -> None:
+    pair = everywhere
+    key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await until(lambda: pair.names() == ["Adatum"])
+        pair.crm.edit("Accounts", key, Name="Adatum AG")
+        await pair.hint(daemon, key)
+        await until(lambda: pair.names() == ["Adatum AG"])
+        await until(lambda: hints_of(daemon))
+
+
+async def hints_of(daemon: Any) -> bool:
+    """Whether none is left."""
+    return not await daemon.runtime.state.read(lambda tx: tx.hints.counts())
+
+
+async def test_live_work_waits_for_the_first_load(pair: Any, until: Any) -> None:
+    first = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    pair.erp.fail("down", on="read", times=1)  # the first load does not come through
+    async with pair.working() as daemon:
+        await until(lambda: CHANGES in pair.queue.ran and not daemon._active)
+        await pair.hint(daemon, first)
+        await asyncio.sleep(0.3)
+        assert pair.names() == []
+        assert {job.what for job in pair.queue.ran} == {"changes"}
+        pair.clock.forward(hours=1)
+        await until(lambda: pair.names() == ["Adatum"])
+        await until(lambda: Job("customers", "live", "hints") in pair.queue.ran)
+
+
+async def test_what_waits_for_another_record_is_woken(pair: Any, until: Any) -> None:
+    """An issue whose time has come is looked at without anybody's schedule."""
+    key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    pair.configure("every: 1h}", "every: 1h, retry: {backoff: 1s}}")
+    pair.erp.fail("throttle", on="write", retry_after=1)
+    async with pair.working():
+        await until(lambda: pair.names() == ["Adatum"])
+        assert Job("customers", "live", "due") in pair.queue.ran
+        assert pair.crm.rows("Accounts")[key]["Name"] == "Adatum"
+
+
+async def test_a_paused_flow_rests_until_it_is_resumed(pair: Any, until: Any) -> None:
+    key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        state = daemon.runtime.state
+        await until(lambda: pair.names() == ["Adatum"] and not daemon._active)
+        await state.write(lambda tx: tx.pauses.pause("*", "kim", "upgrade", pair.clock.now()))
+        pair.crm.edit("Accounts", key, Name="Adatum AG")
+        await pair.hint(daemon, key)
+        await state.write(lambda tx: tx.requests.put("customers", by="kim", at=pair.clock.now()))
+        await asyncio.sleep(1.3)
+        assert pair.names() == ["Adatum"]
+        await state.write(lambda tx: tx.pauses.resume("*", "kim", pair.clock.now()))
+        await until(lambda: pair.names() == ["Adatum AG"])
+
+
+async def test_a_blackout_window_holds_live_changes_too(pair: Any, until: Any) -> None:
+    key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await until(lambda: pair.names() == ["Adatum"] and not daemon._active)
+    day = pair.clock.now().strftime("%a").lower()
+    pair.configure("every: 1h}", f"every: 1h, blackout: [{day}]}}")
+    async with pair.working() as daemon:
+        pair.crm.edit("Accounts", key, Name="Adatum AG")
+        await pair.hint(daemon, key)
+        await asyncio.sleep(1.3)
+        assert pair.names() == ["Adatum"]
+        pair.clock.forward(days=1)
+        await until(lambda: pair.names() == ["Adatum AG"])
+
+
+async def test_requests_are_carried_out_and_forgotten(everywhere: Any, until: Any) -> None:
+    pair = everywhere
+    async with pair.working() as daemon:
+        state = daemon.runtime.state
+        await until(lambda: CHANGES in pair.queue.ran and not daemon._active)
+        pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+        await state.write(lambda tx: tx.requests.put("*", by="kim", at=pair.clock.now()))
+        await until(lambda: pair.names() == ["Adatum"])
+        await state.write(lambda tx: tx.requests.put("customers", "sweep", by="kim", at=pair.clock.now()))
+        await until(lambda: Job("customers", "bulk", "sweep") in pair.queue.ran and not daemon._active)
+        assert await state.read(lambda tx: tx.requests.waiting()) == []
+        assert [run.mode for run in await state.read(lambda tx: tx.runs.page(limit=1))] == ["sweep"]
+
+
+async def test_a_flow_that_fails_rests_and_loses_no_hint(pair: Any, until: Any) -> None:
+    key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await until(lambda: pair.names() == ["Adatum"] and not daemon._active)
+        pair.crm.edit("Accounts", key, Name="Adatum AG")
+        pair.crm.down = "closed for maintenance"
+        await pair.hint(daemon, key)
+        await until(lambda: daemon._rest.left("customers") > 0)
+        tried = len(pair.queue.ran)
+        await asyncio.sleep(0.5)
+        assert len(pair.queue.ran) <= tried + 1
+        pair.crm.down = None
+        pair.clock.forward(seconds=2)
+        await until(lambda: pair.names() == ["Adatum AG"])
+
+
+class Slow:
+    """A plugin that lets no write begin until it may."""
+
+    def __init__(self) -> None:
+        self.began, self.may = asyncio.Event(), asyncio.Event()
+
+        @around("write", kind="memerp")
+        async def write(call: Any) -> AsyncIterator[Any]:
+            self.began.set()
+            await self.may.wait()
+            async for outcome in call():
+                yield outcome
+
+        self.write = write
+
+
+async def test_a_job_under_way_ends_before_the_daemon_does(pair: Any, until: Any) -> None:
+    pair.extra["slow"] = slow = Slow()
+    pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await slow.began.wait()
+        daemon.stop()
+        await until(lambda: daemon.membership.stopping)
+        slow.may.set()
+    assert pair.names() == ["Adatum"]
+    async with pair.runtime() as runtime:
+        assert [run.state for run in await runtime.state.read(lambda tx: tx.runs.page())] == ["done"]
+        [worker] = await runtime.state.read(lambda tx: tx.workers.all())
+        assert worker.ended_at is not None
+
+
+async def test_a_job_that_takes_too_long_is_cut_off_and_taken_up_again(pair: Any, until: Any) -> None:
+    pair.configure("drain: 5s", "drain: 100ms")
+    pair.extra["slow"] = slow = Slow()
+    pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working():
+        await slow.began.wait()
+    assert pair.names() == []
+    slow.may.set()
+    async with pair.working():
+        await until(lambda: pair.names() == ["Adatum"])
