@@ -15,7 +15,8 @@ from weft.sync.deliver import Delivery
 from weft.sync.guards import kind_of
 from weft.sync.learn import WRITTEN, Afters, learn
 from weft.sync.run import Planned
-from weft.sync.settle import Settlement, all_shown, shown
+from weft.sync.settle import Settlement
+from weft.sync.showing import all_shown, shown
 from weft.sync.work import Work, other
 
 if TYPE_CHECKING:

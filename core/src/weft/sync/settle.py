@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.model.values import ABSENT, Fields, Ref
+from weft.model.values import ABSENT, Fields
 from weft.records import Error, Hint, Problem, Side
 from weft.state.aliases import Alias
 from weft.state.cursors import Cursor
@@ -25,6 +25,7 @@ from weft.sync.decide import Unlinked
 from weft.sync.deliver import Delivery
 from weft.sync.flips import Flips
 from weft.sync.run import Held
+from weft.sync.showing import all_shown, masked, shown
 from weft.sync.work import Caught, Work, label, other
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Settlement:
         """Write one outcome down; keys and link come from the work."""
         run = self.run
         mask = run.runtime.redactor
-        reason, error = mask(reason), _masked(error, mask)
+        reason, error = mask(reason), masked(error, mask)
         run.counts[outcome] += 1
         if work is not None:
             self._lag(work, outcome, side)
@@ -491,23 +492,3 @@ class Settlement:
             link.settled = number
         if self.dropped_links:
             tx.links.note_dropped(self.run.flow.entity.name, number)
-
-
-LONGEST = 4_000
-"""Characters of one value that the journal and issues keep; the record itself holds the rest."""
-
-
-def _masked(error: Error | None, mask: Callable[[str], str]) -> Error | None:
-    return None if error is None else replace(error, message=mask(error.message))
-
-
-def shown(value: Any) -> Any:
-    """A canonical value for people and JSON: references as text, very long texts cut."""
-    if isinstance(value, str) and len(value) > LONGEST:
-        return f"{value[:LONGEST]}… ({len(value)} characters)"
-    return str(value) if isinstance(value, Ref | Unlinked) else value
-
-
-def all_shown(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field as :func:`shown`."""
-    return {name: shown(value) for name, value in fields.items()}

@@ -26,7 +26,7 @@ from weft.sync.lines import align
 from weft.sync.references import Translations, asked, theirs, translate
 from weft.sync.run import Run
 from weft.sync.scratch import Place, Scratch
-from weft.sync.settle import shown
+from weft.sync.showing import shown
 from weft.sync.work import Caught, Work, label, other
 
 if TYPE_CHECKING:
