@@ -65,7 +65,14 @@ GROUND = {
 # What a connector builds on. The rest of weft is its inside.
 OPEN_TO_CONNECTORS = GROUND | {"", "config", "mapping", "model", "net", "testing"}
 # What `weft run` needs besides the rest of weft comes with the extras weft[daemon] and weft[otel].
-DAEMON = ("weft.alerts.", "weft.telemetry.health", "weft.telemetry.metrics", "weft.telemetry.traces", "weft.server")
+DAEMON = (
+    "weft.alerts.",
+    "weft.telemetry.health",
+    "weft.telemetry.metrics",
+    "weft.telemetry.traces",
+    "weft.server",
+    "weft.jobs.dbos_queue",
+)
 # A connector's own commands and its part in the demo are called by the command line and work with it.
 CALLED_BY_CLI = {"commands", "demo"}
 
