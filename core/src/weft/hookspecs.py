@@ -160,9 +160,11 @@ def weft_impossible(kind: str, settings: Any, entity: str) -> list[Impossible]:
 def weft_open(ctx: Context) -> AbstractAsyncContextManager[Any]:
     """Open an authenticated session; core keeps one per connection and closes it at the end.
 
-    The session is yours: core hands it back untouched, and looks only at its attribute ``identity``
-    (where it has one): what :attr:`weft.records.Record.changed_by` shows for writes through it, so
-    that the system's own spelling of what we wrote is told from a person's edit. Entering must prove
+    The session is yours: core hands it back untouched, and looks only at two attributes, where it has
+    them. ``identity``: what :attr:`weft.records.Record.changed_by` shows for writes through it, so
+    that the system's own spelling of what we wrote is told from a person's edit. ``limiter``: a
+    :class:`weft.net.limiter.AdaptiveLimiter`, whose upper bound core sets where several workers share
+    the connection. Entering must prove
     that the credentials work (``AuthError`` with the system's own words otherwise) and that the
     address answers (``EndpointDown``). Tokens are renewed by the session itself, in memory only.
 

@@ -12,6 +12,7 @@ from weft.errors import ConfigError, EndpointDown
 from weft.meter import Meter
 from weft.net.auth import Auth, Basic
 from weft.net.entra import Certificate, ClientCredentials
+from weft.net.limiter import AdaptiveLimiter
 from weft.net.odata.client import ODataClient
 from weft.net.odata.literals import guid, resource
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, Property, parse
@@ -43,6 +44,11 @@ class BcSession:
         self._learning = asyncio.Lock()
         self._companies: dict[str, str] | None = None
         self._currencies: dict[str, str] = {}
+
+    @property
+    def limiter(self) -> AdaptiveLimiter:
+        """Core bounds it where several workers share the environment."""
+        return self.http.limiter
 
     # -- where things are --------------------------------------------------------------------------
 

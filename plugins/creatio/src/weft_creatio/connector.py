@@ -61,6 +61,7 @@ async def weft_describe(session: Any, objects: Sequence[str] | None) -> AsyncIte
 async def weft_read(ctx: Context, session: Any, query: Query) -> AsyncIterator[Page]:
     from weft_creatio.reading import Reader
 
+    session = session.within(ctx.lane)
     meta = await session.metadata()
     plan = session.plans.plan(query, ctx.entity, meta, session.settings.prefix)
     reader = Reader(session, plan, query)
@@ -73,5 +74,5 @@ async def weft_read(ctx: Context, session: Any, query: Query) -> AsyncIterator[P
 async def weft_write(ctx: Context, session: Any, items: Sequence[Item], intents: Intents) -> AsyncIterator[Outcome]:
     from weft_creatio.writing import Writer
 
-    async for outcome in Writer(ctx, session, intents).write(items):
+    async for outcome in Writer(ctx, session.within(ctx.lane), intents).write(items):
         yield outcome

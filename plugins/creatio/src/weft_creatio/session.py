@@ -12,7 +12,7 @@ from weft.errors import ConfigError, EndpointDown
 from weft.meter import Meter
 from weft.net.auth import Auth, OAuthClientCredentials
 from weft.net.errors import NetError
-from weft.net.limiter import Lane
+from weft.net.limiter import AdaptiveLimiter, Lane
 from weft.net.odata.batch import Item, Result, send_batch
 from weft.net.odata.client import ODataClient
 from weft.net.odata.errors import ODataError
@@ -38,6 +38,9 @@ class CreatioSession:
     known.
     """
 
+    lane: Lane = "bulk"
+    """In which requests go, where nothing else is said."""
+
     def __init__(self, settings: CreatioSettings, http: HttpSession, log: logging.Logger) -> None:
         self.settings = settings
         self.http = http
@@ -56,6 +59,19 @@ class CreatioSession:
         """Held while exchange rates are created: their order matters."""
         self._metadata: Metadata | None = None
         self._learning = asyncio.Lock()
+
+    @property
+    def limiter(self) -> AdaptiveLimiter:
+        """Core bounds it where several workers share the site."""
+        return self.http.limiter
+
+    def within(self, lane: Lane) -> CreatioSession:
+        """The same session, its requests in a lane."""
+        if lane == self.lane:
+            return self
+        view = object.__new__(_Live)
+        view.__dict__ = self.__dict__  # one and the same: what either learns, both know
+        return view
 
     # -- what there is -----------------------------------------------------------------------------
 
@@ -81,15 +97,15 @@ class CreatioSession:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    async def rows(self, object: str, query: Query, *, lane: Lane = "bulk") -> list[Row]:
+    async def rows(self, object: str, query: Query, *, lane: Lane | None = None) -> list[Row]:
         """One page, as wide as the query's ``top``."""
         with reading():
             found: list[Row] = []
-            async for page in self.client.pages(object, query, lane=lane):
+            async for page in self.client.pages(object, query, lane=lane or self.lane):
                 found += page.rows
             return found
 
-    async def gets(self, urls: Sequence[str], *, lane: Lane = "bulk") -> list[Result]:
+    async def gets(self, urls: Sequence[str], *, lane: Lane | None = None) -> list[Result]:
         """Many reads at once, one result each, in batches where the site may be sent them.
 
         :raises EndpointDown, AuthError, ConfigError: nothing is known about any of them.
@@ -103,21 +119,21 @@ class CreatioSession:
                 )
         return found
 
-    async def send(self, items: Sequence[Item], *, lane: Lane = "bulk") -> list[Result]:
+    async def send(self, items: Sequence[Item], *, lane: Lane | None = None) -> list[Result]:
         """Items as one request: a batch, or the only one by itself, so that its answer is told best.
 
         Raises what :func:`weft.net.odata.batch.send_batch` lists.
         """
         if len(items) == 1:
-            return [await self._single(items[0], lane)]
+            return [await self._single(items[0], lane or self.lane)]
         form: Literal["json", "multipart"] = "multipart" if self.settings.batch == "multipart" else "json"
         prefer = PREFER if self.settings.continue_on_error else None
-        results = await send_batch(self.client, items, form=form, prefer=prefer, lane=lane)
+        results = await send_batch(self.client, items, form=form, prefer=prefer, lane=lane or self.lane)
         if all(item.method == "GET" for item in items):
             # A site that stops at the first failure: ask again for what it left out.
             for at, result in enumerate(results):
                 if result.state in ("not_run", "unknown"):
-                    results[at] = await self._single(items[at], lane)
+                    results[at] = await self._single(items[at], lane or self.lane)
         return results
 
     async def _single(self, item: Item, lane: Lane) -> Result:
@@ -166,6 +182,10 @@ class CreatioSession:
             key = str(echo.get("CreatedById") or "").lower()
             if key.strip("0-"):
                 self.identity = key
+
+
+class _Live(CreatioSession):
+    lane: Lane = "live"
 
 
 def authenticate(settings: CreatioSettings) -> Auth:
