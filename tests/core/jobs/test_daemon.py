@@ -35,10 +35,10 @@ async def test_a_hint_is_taken_at_once(everywhere: Any, until: Any) -> None:
         pair.crm.edit("Accounts", key, Name="Adatum AG")
         await pair.hint(daemon, key)
         await until(lambda: pair.names() == ["Adatum AG"])
-        await until(lambda: hints_of(daemon))
+        await until(lambda: no_hints_in(daemon))
 
 
-async def hints_of(daemon: Any) -> bool:
+async def no_hints_in(daemon: Any) -> bool:
     """Whether none is left."""
     return not await daemon.runtime.state.read(lambda tx: tx.hints.counts())
 
@@ -54,7 +54,7 @@ async def test_live_work_waits_for_the_first_load(pair: Any, until: Any) -> None
         assert {job.what for job in pair.queue.ran} == {"changes"}
         pair.clock.forward(hours=1)
         await until(lambda: pair.names() == ["Adatum"])
-        await until(lambda: Job("customers", "live", "hints") in pair.queue.ran)
+        await until(lambda: no_hints_in(daemon))
 
 
 async def test_what_waits_for_another_record_is_woken(pair: Any, until: Any) -> None:
