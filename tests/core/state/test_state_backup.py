@@ -124,7 +124,7 @@ def test_a_state_in_use_is_replaced_only_by_force_and_kept(state_url: str, tmp_p
             restore(state_url, file, force=True)
         if state.path is None:
             with state.begin() as tx:
-                tx.workers.leave(lease)
+                tx.workers.leave(lease, tx.workers.clock())
     with pytest.raises(StateError, match="--force"):
         restore(state_url, file)
     _, kept = restore(state_url, file, force=True)
