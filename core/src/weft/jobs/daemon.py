@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import StateError, WeftError
@@ -147,10 +147,9 @@ class Daemon:
             if wake is None:
                 await asyncio.sleep(seconds)
                 continue
-            try:
-                await asyncio.wait_for(wake.wait(), seconds)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may swallow a cancellation
+                    await wake.wait()
             wake.clear()
 
     async def _drain(self) -> None:
