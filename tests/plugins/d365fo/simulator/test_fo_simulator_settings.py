@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from weft.testing.simulator import Fault
 from weft_d365fo.simulator import FinanceOperationsSimulator
 
+EXCHANGE = "ExchangeRates(RateTypeName='Default',FromCurrency='JPY',ToCurrency='USD',StartDate=2020-01-01T12:00:00Z)"
 CUSTOMER = {"CustomerGroupId": "10", "SalesCurrencyCode": "USD", "PartyType": "Person", "PersonFirstName": "A"}
 KEY = "CustomersV3(dataAreaId='usmf',CustomerAccount='C-000001')"
 
@@ -166,6 +169,12 @@ def test_business_events_go_out_after_posting_and_are_tried_again(start: Any) ->
         assert fo.rows("BusinessEventsEndpoints")[0]["Type"] == "Http"
         posted = [fo.posted_invoice(n) for n in (10, 20)]
         fo.command("receive_payment", invoice=posted[0]["InvoiceNumber"])  # in a company nobody listens to
+        unpaid = fo.free_text_invoice(5)
+        fo.ok("PATCH", f"FreeTextInvoiceHeaders(dataAreaId='usmf',InvoiceIdentifier={unpaid['InvoiceIdentifier']})",
+              {"CurrencyCode": "JPY"})  # fmt: skip
+        fo.ok("DELETE", EXCHANGE)
+        with pytest.raises(ValueError, match="does not exist"):
+            fo.command("post", set="FreeTextInvoiceHeaders", number=unpaid["InvoiceIdentifier"])
         assert [done["status"] for done in fo.command("flush_events")] == [500, 200]
         assert [done["status"] for done in fo.command("flush_events")] == [200]
     assert [event["InvoiceId"] for event in got] == [p["InvoiceNumber"] for p in (*posted, posted[0])]

@@ -21,7 +21,8 @@ CATALOG: dict[str, tuple[str, str]] = {
     "PurchaseOrderConfirmedBusinessEvent": ("Purchase order confirmed", "ProcurementAndSourcing"),
     "PurchaseOrderReceivedBusinessEvent": ("Purchase order received", "ProcurementAndSourcing"),
 }
-"""Id -> (name, module) of the events this environment knows."""
+"""Id -> (name, module) of the events this environment knows. Those of sales, free text and vendor invoices are named
+so in public; the others are named after the documented rule for names."""
 
 
 class BusinessEvents:
@@ -58,9 +59,7 @@ class BusinessEvents:
         if self.world.get("BusinessEventsEndpoints", Name=endpoint) is None:
             self.world.insert(
                 "BusinessEventsEndpoints",
-                {"Name": endpoint, "Type": "Http", "KeyVaultSecretName": endpoint, "ProducerConsumerType": "Producer"}
-                if "Producer" in self.world.schema.enums.get("BusinessEventsProducerConsumerType", {})
-                else {"Name": endpoint, "Type": "Http", "KeyVaultSecretName": endpoint},
+                {"Name": endpoint, "Type": "Http", "KeyVaultSecretName": endpoint},
             )
         key = {"BusinessEventsTable": event, "LegalEntity": company, "BusinessEventsEndpoint_Name": endpoint}
         if self.world.get("BusinessEventsConfigurations", **key) is None:

@@ -70,7 +70,7 @@ class Office:
         """The posted invoice, or the journal."""
         home = self.home(company)
         day = noon(date) if date else self.world.today
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = self._document(set, number, home)
             if set == "FreeTextInvoiceHeaders":
                 return self._show("SalesInvoiceHeadersV2", sales.post_free_text(self.world, home, row))
@@ -89,7 +89,7 @@ class Office:
 
     async def confirm(self, set: str, number: str, company: str | None = None) -> dict[str, Any]:
         home = self.home(company)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = self._document(set, number, home)
             if set == "PurchaseOrderHeadersV2":
                 return self._show(set, purchasing.confirm_order(self.world, home, row))
@@ -99,7 +99,7 @@ class Office:
 
     async def deliver(self, set: str, number: str, company: str | None = None) -> dict[str, Any]:
         home = self.home(company)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = self._document(set, number, home)
             if set == "PurchaseOrderHeadersV2":
                 return self._show(set, purchasing.receive_order(self.world, home, row))
@@ -107,7 +107,7 @@ class Office:
 
     async def cancel(self, set: str, number: str, company: str | None = None) -> dict[str, Any]:
         home = self.home(company)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = self._document(set, number, home)
             if set == "PurchaseOrderHeadersV2":
                 return self._show(set, purchasing.cancel_order(self.world, row))
@@ -116,14 +116,14 @@ class Office:
             return self._show(set, sales.cancel_order(self.world, row))
 
     async def lose_quotation(self, number: str, company: str | None = None) -> dict[str, Any]:
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = self._document("SalesQuotationHeadersV2", number, self.home(company))
             return self._show("SalesQuotationHeadersV2", sales.set_quotation(self.world, row, "Lost"))
 
     async def confirm_quotation(self, number: str, company: str | None = None) -> dict[str, Any]:
         """The sales order made of it."""
         home = self.home(company)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = self._document("SalesQuotationHeadersV2", number, home)
             head = {
                 "OrderingCustomerAccountNumber": row["RequestingCustomerAccountNumber"],
@@ -163,7 +163,7 @@ class Office:
     ) -> dict[str, Any]:
         home, customer = self.home(company), kind == "CustomerPayment"
         heads = "CustomerPaymentJournalHeaders" if customer else "VendorPaymentJournalHeaders"
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             owed = must(self.world, "CustTrans" if customer else "VendTrans", "Invoice", invoice, home.id, "Invoice")
             paid = abs(remaining(owed)) if amount is None else Decimal(str(amount))
             name = "CustPay" if customer else "VendPay"
@@ -190,7 +190,7 @@ class Office:
         self, item: str, price: Any, currency: str, customer: str = "", company: str | None = None
     ) -> dict[str, Any]:
         home = self.home(company)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             product = must(self.world, "InventTable", "ItemNumber", item, home.id, "Item")
             for row in self.world.find("SalesPriceAgreements", "ItemNumber", item, home.id):
                 if row["PriceCurrencyCode"] == currency and row.get("CustomerAccountNumber", "") == customer:
@@ -209,14 +209,14 @@ class Office:
         self, item: str, purpose: str = "Sales", blocked: bool = True, company: str | None = None
     ) -> None:
         home = self.home(company)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = must(self.world, "InventTable", "ItemNumber", item, home.id, "Item")
             self.world.update("InventTable", row, {f"$blocked{purpose}": "Yes" if blocked else "No"})
 
     async def set_on_hand(self, item: str, quantity: Any, warehouse: str = "11", company: str | None = None) -> None:
         home, held = self.home(company), Decimal(str(quantity))
         values = dict.fromkeys(("OnHandQuantity", "AvailableOnHandQuantity", "TotalAvailableQuantity"), held)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             product = must(self.world, "InventTable", "ItemNumber", item, home.id, "Item")
             place = must(self.world, "Warehouses", "WarehouseId", warehouse, home.id, "Warehouse")
             for row in self.world.find("WarehousesOnHandV2", "ItemNumber", item, home.id):
@@ -229,7 +229,7 @@ class Office:
 
     async def approve_timesheet(self, number: str, status: str = "Approved", company: str | None = None) -> None:
         home = self.home(company)
-        with worded(), self.world.store.transaction():
+        with worded(), self.world.posting():
             row = must(self.world, "TimesheetTables", "TimesheetNumber", number, home.id, "Timesheet")
             self.world.update("TimesheetTables", row, {"ApprovalStatus": status})
 

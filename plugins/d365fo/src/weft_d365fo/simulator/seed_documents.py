@@ -20,7 +20,7 @@ def fill(world: World, writer: Writer, documents: int | None, records: int) -> N
     wanted = min(200, records // 100) if documents is None else documents
     customers = world.rows("CustTable", home.id)
     items = [row["ItemNumber"] for row in world.rows("InventTable", home.id)]
-    with world.store.transaction():
+    with world.posting():
         for index in range(wanted):
             _sale(world, writer, home, customers[index * 7 % len(customers)], items, index)
         vendors = world.rows("VendTable", home.id)

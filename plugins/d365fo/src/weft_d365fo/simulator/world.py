@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,7 @@ class World:
         self.recid = FIRST_RECID
         self.parties = 0
         self.on_event: Callable[[str, str, dict[str, Any]], None] = lambda event, company, contract: None
+        self._told: list[tuple[str, str, dict[str, Any]]] = []
 
     # Companies, time, numbers
 
@@ -148,6 +150,23 @@ class World:
 
     def delete(self, table: str, row: Row) -> None:
         self.tables[table].table.delete(row[KEY])
+
+    @contextmanager
+    def posting(self) -> Iterator[None]:
+        """One transaction; its business events leave when it is committed."""
+        try:
+            with self.store.transaction():
+                yield
+        except BaseException:
+            self._told.clear()
+            raise
+        told, self._told = self._told, []
+        for event, company, contract in told:
+            self.on_event(event, company, contract)
+
+    def tell(self, event: str, company: str, contract: dict[str, Any]) -> None:
+        """A business event of the posting that runs."""
+        self._told.append((event, company, contract))
 
     # Money
 

@@ -37,7 +37,7 @@ def post(world: World, home: Company, header: Row) -> Row:
         for side in ("", "Offset"):
             _enter_side(world, home, kind, line, side)
         if kind in _EVENTS:
-            world.on_event(_EVENTS[kind], home.id, {"LegalEntity": home.id})
+            world.tell(_EVENTS[kind], home.id, {"LegalEntity": home.id})
     return world.update("LedgerJournalTable", header, {"IsPosted": "Yes"})
 
 

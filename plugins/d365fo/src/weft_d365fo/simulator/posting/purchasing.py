@@ -19,7 +19,7 @@ def confirm_order(world: World, home: Company, order: Row) -> Row:
     if order.get("PurchaseOrderStatus") != "Backorder":
         raise refused("Error", f"Purchase order {order['PurchaseOrderNumber']} is {order['PurchaseOrderStatus']}.")
     row = world.update("PurchTable", order, {"DocumentApprovalStatus": "Confirmed"})
-    world.on_event("PurchaseOrderConfirmedBusinessEvent", home.id, {"LegalEntity": home.id})
+    world.tell("PurchaseOrderConfirmedBusinessEvent", home.id, {"LegalEntity": home.id})
     return row
 
 
@@ -33,7 +33,7 @@ def receive_order(world: World, home: Company, order: Row) -> Row:
     if order.get("DocumentApprovalStatus") != "Confirmed" or order.get("PurchaseOrderStatus") != "Backorder":
         raise refused("Error", f"Purchase order {order['PurchaseOrderNumber']} is not confirmed and open.")
     row = _set_status(world, order, "Received")
-    world.on_event("PurchaseOrderReceivedBusinessEvent", home.id, {"LegalEntity": home.id})
+    world.tell("PurchaseOrderReceivedBusinessEvent", home.id, {"LegalEntity": home.id})
     return row
 
 
@@ -137,5 +137,5 @@ def _journal(
         "InvoiceAccount": account, "InvoiceId": invoice, "InvoiceDate": day, "InvoiceDueDate": due,
         "InvoiceAmount": total, "InvoiceTaxAmount": taxes, "LegalEntity": home.id,
     }  # fmt: skip
-    world.on_event("VendorInvoicePostedBusinessEvent", home.id, contract)
+    world.tell("VendorInvoicePostedBusinessEvent", home.id, contract)
     return posted

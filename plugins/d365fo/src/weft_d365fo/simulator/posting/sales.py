@@ -186,7 +186,7 @@ def _raise(world: World, home: Company, event: str, invoice: Invoice, posted: Ro
     }
     if invoice.kind == "Sales":
         contract["SalesOrderId"] = invoice.order
-    world.on_event(event, home.id, contract)
+    world.tell(event, home.id, contract)
 
 
 def _lines_of(world: World, order: Row) -> list[Row]:
