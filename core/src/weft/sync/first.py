@@ -201,7 +201,8 @@ async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: St
     for end in run.flow.ends():
         for company in end.companies:
             for variant, compiled in end.mappings.items():
-                pages = scratch.pages(Place(end.side, end.connection, company, variant), PAGE)
+                size = max(PAGE, run.flow.config.batch)
+                pages = scratch.pages(Place(end.side, end.connection, company, variant), size)
 
                 async def bring(
                     page: list[Caught], end: End = end, company: str = company, compiled: CompiledMapping = compiled

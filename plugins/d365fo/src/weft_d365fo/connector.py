@@ -25,7 +25,7 @@ def weft_connector() -> Connector:
         docs="https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata",
         companies=True,
         auth=("entra",),
-        max_batch=100,
+        max_batch=5000,
         simulator="weft_d365fo.simulator.server:simulators",
         demo="weft_d365fo.demo:story",
         samples={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.mapping.document import FieldMap, Mapping
+from weft.mapping.document import FieldMap, Mapping, OwnKey
 from weft.mapping.loading import packaged
 from weft_d365fo.settings import FoSettings
 
@@ -30,6 +30,9 @@ def _settled(document: Mapping, settings: FoSettings) -> Mapping:
     }
     if not document.read_only:
         changed["settle_seconds"] = settings.settle_seconds
+    own = settings.own_keys.get(document.entity)
+    if own and document.own_key is None and not document.read_only:
+        changed["own_key"] = OwnKey(field=own, length=20)
     return document.model_copy(update=changed)
 
 

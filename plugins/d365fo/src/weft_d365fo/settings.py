@@ -122,6 +122,10 @@ class FoSettings(BaseModel):
         },
         description="fields of ReleasedProductCreationsV2 that every new product gets",
     )  # fmt: skip
+    own_keys: dict[str, str] = Field(
+        default_factory=dict, description="text field that may hold weft's key, by entity (customer: KnownAs): a "
+        "create without an answer is found for certain then, and packages can carry the entity",
+    )  # fmt: skip
     package: PackageSettings = PackageSettings()  # type: ignore[call-arg]
 
     @field_validator("url")

@@ -55,24 +55,23 @@ class Writer:
             yield outcome
 
     async def _write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
-        documents = [item for item in items if in_steps(item)]
-        entries = [item for item in items if not in_steps(item) and item.op == "create" and item.object in JOURNALS]
+        bulk = fits(self.session.settings, items)
+        loaded = {id(item) for item in bulk}
+        rest = [item for item in items if id(item) not in loaded]
+        documents = [item for item in rest if in_steps(item)]
+        entries = [item for item in rest if not in_steps(item) and item.op == "create" and item.object in JOURNALS]
         apart = {id(item) for item in (*documents, *entries)}
-        simple = [item for item in items if id(item) not in apart]
-        bulk = fits(self.session.settings, simple)
-        if bulk:
-            loaded = {id(item) for item in bulk}
-            simple = [item for item in simple if id(item) not in loaded]
-            async for outcome in Packages(self).write(bulk):
-                yield outcome
-        async for outcome in self._singly(simple):
+        simple = [item for item in rest if id(item) not in apart]
+        async for outcome in Packages(self).write(bulk):
+            yield outcome
+        async for outcome in self.singly(simple):
             yield outcome
         async for outcome in Journals(self).write(entries):
             yield outcome
         async for outcome in Documents(self).write(documents):
             yield outcome
 
-    async def _singly(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
+    async def singly(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
         """Records without lines, each a transaction of its own."""
         units: list[list[Call]] = []
         current = await self.current([item for item in items if item.op != "create" and self._needs_look(item)])
