@@ -141,7 +141,11 @@ def test_products_are_shared_and_released(fo: Any) -> None:
         "ItemModelGroupId": "FIFO",
         "ProductGroupId": "Audio",
     }
-    made = fo.ok("POST", "ReleasedProductCreationsV2", body)
+    missing = fo.refused(400, "POST", "ReleasedProductCreationsV2", body)
+    assert "Field 'Storage dimension group name' must be filled in." in missing
+    assert fo.call("GET", "ProductsV2(ProductNumber='L-1')")[0] == 404, "nothing stays of what failed"
+    groups = {"StorageDimensionGroupName": "SiteWH", "TrackingDimensionGroupName": "None"}
+    made = fo.ok("POST", "ReleasedProductCreationsV2", {**body, **groups})
     assert (made["ProductSearchName"], made["SalesUnitSymbol"]) == ("Lamp", "ea")
     item = made["ItemNumber"]
     key = f"ReleasedProductsV2(dataAreaId='usmf',ItemNumber='{item}')"

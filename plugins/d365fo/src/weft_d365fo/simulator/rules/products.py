@@ -8,6 +8,7 @@ from weft_d365fo.simulator.rules.base import Relation, Rule, Write, must_be_fill
 from weft_d365fo.simulator.views import RECID
 from weft_d365fo.simulator.world import World
 
+GROUPS = ("StorageDimensionGroupName", "TrackingDimensionGroupName")
 UNITS = ("InventoryUnitSymbol", "SalesUnitSymbol", "PurchaseUnitSymbol", "BOMUnitSymbol")
 
 
@@ -79,6 +80,8 @@ class ReleasedProducts(Rule):
             product = self._product(w)
         for name in ("ProductName", "ProductDescription", "ProductType", "ProductSubType", "ProductSearchName"):
             w.set(name, product.get(name, ""))
+        for name in GROUPS:
+            w.default(name, product.get(name))
         w.default("SearchName", w.get("ProductSearchName") or w.get("ItemNumber")[:20])
         group = w.related("ProductGroups", dataAreaId=w.home().id, GroupId=w.get("ProductGroupId"))
         if group is not None:
@@ -90,7 +93,6 @@ class ReleasedProducts(Rule):
         w.default("SalesPriceQuantity", 1)
         w.default("PurchasePriceQuantity", 1)
         w.default("UnitCostQuantity", 1)
-        w.default("ItemModelGroupId", "FIFO")
 
     def _product(self, w: Write) -> Row:
         if not w.get("ProductType") or "ProductType" not in w.values:
@@ -112,7 +114,7 @@ class ReleasedProducts(Rule):
 
     def check(self, w: Write) -> None:
         if w.creating and w.shown.set.name == "ReleasedProductCreationsV2":
-            for name in ("ItemModelGroupId", "ProductGroupId"):
+            for name in ("ItemModelGroupId", "ProductGroupId", *GROUPS):
                 if not w.get(name):
                     raise must_be_filled(name, "InventTable")
         for name in ("SalesPrice", "PurchasePrice", "UnitCost"):
