@@ -35,6 +35,10 @@ def test_rates_convert_prices_and_lack_of_one_is_told(fo: Any) -> None:
     assert line["SalesPrice"] == Decimal(price) * 4 / 5
     fo.command("set_price", item="D000002", price=7, currency="EUR", customer=account)
     assert fo.ok("POST", "SalesOrderLines", {"SalesOrderNumber": order, "ItemNumber": "D000002"})["SalesPrice"] == 7
+    fo.ok("PATCH", f"CustomersV3(dataAreaId='usmf',CustomerAccount='{account}')", {"DiscountPriceGroupId": "20"})
+    fo.command("set_price", item="D000003", price=6, currency="EUR", group="20")
+    fo.command("set_price", item="D000003", price=8, currency="EUR")
+    assert fo.ok("POST", "SalesOrderLines", {"SalesOrderNumber": order, "ItemNumber": "D000003"})["SalesPrice"] == 6
     crowns = fo.customer(SalesCurrencyCode="DKK", SiteId="1")["CustomerAccount"]
     other = fo.ok("POST", "SalesOrderHeadersV2", {"OrderingCustomerAccountNumber": crowns})["SalesOrderNumber"]
     refusal = fo.refused(400, "POST", "SalesOrderLines", {"SalesOrderNumber": other, "ItemNumber": "D000002"})

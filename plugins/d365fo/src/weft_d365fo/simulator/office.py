@@ -38,7 +38,7 @@ class Office:
             "cancel": (self.cancel, "cancel an order or quotation: set, number"),
             "lose_quotation": (self.lose_quotation, "quotation lost: number"),
             "confirm_quotation": (self.confirm_quotation, "quotation won: number; makes the sales order"),
-            "set_price": (self.set_price, "sales price agreement: item, price, currency, customer, company"),
+            "set_price": (self.set_price, "sales price agreement: item, price, currency, customer, group, company"),
             "block_item": (self.block_item, "item, purpose (Sales or Purchase), blocked, company"),
             "set_on_hand": (self.set_on_hand, "stock: item, quantity, warehouse, company"),
             "approve_timesheet": (self.approve_timesheet, "number, status, company"),
@@ -187,23 +187,23 @@ class Office:
     # Master data
 
     async def set_price(
-        self, item: str, price: Any, currency: str, customer: str = "", company: str | None = None
+        self, item: str, price: Any, currency: str, customer: str = "", group: str = "", company: str | None = None
     ) -> dict[str, Any]:
-        home = self.home(company)
+        """An agreement for a customer, a price group or all."""
+        home, table = self.home(company), "SalesPriceAgreements"
+        whose = {"CustomerAccountNumber": customer, "PriceCustomerGroupCode": group, "PriceCurrencyCode": currency}
         with worded(), self.world.posting():
             product = must(self.world, "InventTable", "ItemNumber", item, home.id, "Item")
-            for row in self.world.find("SalesPriceAgreements", "ItemNumber", item, home.id):
-                if row["PriceCurrencyCode"] == currency and row.get("CustomerAccountNumber", "") == customer:
-                    changed = self.world.update("SalesPriceAgreements", row, {"Price": Decimal(str(price))})
-                    return self._show("SalesPriceAgreements", changed)
+            for row in self.world.find(table, "ItemNumber", item, home.id):
+                if all(self.world.value(table, row, column) == value for column, value in whose.items()):
+                    return self._show(table, self.world.update(table, row, {"Price": Decimal(str(price))}))
             recid = self.world.next_recid()
             values = {
-                "dataAreaId": home.id, RECID: recid, "RecordId": recid, "ItemNumber": item,
-                "ProductNumber": product["ProductNumber"], "PriceCurrencyCode": currency,
-                "Price": Decimal(str(price)), "SalesPriceQuantity": 1, "CustomerAccountNumber": customer,
+                "dataAreaId": home.id, RECID: recid, "RecordId": recid, "ItemNumber": item, **whose,
+                "ProductNumber": product["ProductNumber"], "Price": Decimal(str(price)), "SalesPriceQuantity": 1,
                 "QuantityUnitySymbol": product.get("SalesUnitSymbol", ""),
             }  # fmt: skip
-            return self._show("SalesPriceAgreements", self.world.insert("SalesPriceAgreements", values))
+            return self._show(table, self.world.insert(table, values))
 
     async def block_item(
         self, item: str, purpose: str = "Sales", blocked: bool = True, company: str | None = None

@@ -181,6 +181,7 @@ def legal_entity(world: World, company: Company) -> None:
         ("TaxCodes", "TaxCode", "Name", (("ST", "Sales tax"),)),
         ("OperationalSitesV2", "SiteId", "SiteName", (("1", "Main site"), ("2", "Second site"))),
         ("SalesOrderOriginCodes", "OriginCode", "OriginDescription", (("CRM", "CRM"), ("WEB", "Web"))),
+        ("PriceCustomerGroups", "GroupCode", "GroupName", (("10", "Standard prices"), ("20", "Key accounts"))),
         ("SalesOrderPools", "PoolId", "PoolName", (("10", "Standard"),)),
     ):  # fmt: skip
         put(world, table, *named(own, key, text, rows))

@@ -42,14 +42,19 @@ def converted(world: World, home: Company, amount: Decimal, source: str, target:
 
 
 def sales_price(world: World, home: Company, item: Row, account: str, currency: str, day: str) -> Decimal:
-    """The agreement for the customer or for all, else the base price in the currency asked."""
-    best: Row | None = None
+    """The agreement for the customer, for his price group or for all; else the base price in the currency asked."""
+    customer = world.get("CustTable", dataAreaId=home.id, CustomerAccount=account) or {}
+    group = customer.get("DiscountPriceGroupId", "")
+    best: tuple[int, Row] | None = None
     for row in world.find("SalesPriceAgreements", "ItemNumber", item["ItemNumber"], home.id):
-        whose = row.get("CustomerAccountNumber", "")
-        if row["PriceCurrencyCode"] == currency and whose in ("", account) and (best is None or whose):
-            best = row
+        whose, groups = row.get("CustomerAccountNumber", ""), row.get("PriceCustomerGroupCode", "")
+        if row["PriceCurrencyCode"] != currency or whose not in ("", account) or groups not in ("", group):
+            continue
+        rank = 2 if whose else 1 if groups else 0
+        if best is None or rank > best[0]:
+            best = rank, row
     if best is not None:
-        return number(best["Price"]) / (number(best.get("SalesPriceQuantity") or 1))
+        return number(best[1]["Price"]) / (number(best[1].get("SalesPriceQuantity") or 1))
     base = number(item.get("SalesPrice", 0)) / (number(item.get("SalesPriceQuantity") or 1))
     return rounded(world, currency, converted(world, home, base, home.currency, currency, day))
 

@@ -125,6 +125,7 @@ class Customers(Role):
         Relation("DeliveryMode", "DeliveryModesV2", "ModeCode", "Modes of delivery"),
         Relation("SalesTaxGroup", "TaxGroups", "TaxGroupCode", "Sales tax group"),
         Relation("InvoiceAccount", "CustTable", "CustomerAccount", "Customers"),
+        Relation("DiscountPriceGroupId", "PriceCustomerGroups", "GroupCode", "Price customer groups"),
         Relation("SiteId", "OperationalSitesV2", "SiteId", "Sites"),
         Relation("WarehouseId", "Warehouses", "WarehouseId", "Warehouses"),
         Relation("ContactPersonId", "ContactPersons", "ContactPersonId", "Contacts"),
