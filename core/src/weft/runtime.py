@@ -76,7 +76,8 @@ class Runtime:
         """This process as a worker of the state."""
 
     async def __aenter__(self) -> Self:
-        if not self.state.read_only:
+        state: State | None = self.state
+        if state is not None and not state.read_only:  # who looks at the systems alone brings no state
             await self._take_part()
         return self
 
