@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -73,25 +76,33 @@ def test_one_payment_settles_several_invoices_in_another_currency(fo: Any) -> No
 
 
 def test_writers_to_one_journal_get_in_each_others_way(start: Any) -> None:
-    fo = start(journal_write_time=0.05)
+    fo = start()
     number = journal(fo)
+    gate = threading.Event()
+
+    async def held(seconds: float) -> None:
+        await asyncio.to_thread(gate.wait, 20)
 
     def line(at: int) -> tuple[int, str]:
         body = {"JournalBatchNumber": number, "LineNumber": at, "CurrencyCode": "USD"}
         answer = fo.raw("POST", LINES, body)
         return answer.status_code, answer.text
 
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(line, range(1, 5)))
-    statuses = sorted(status for status, _ in answers)
-    assert statuses[0] == 201
-    assert statuses[-1] == 400
-    assert all(
-        "Cannot edit a record in Ledger journal table (LedgerJournalTable)" in text and "update conflict" in text
-        for status, text in answers
-        if status == 400
-    )
-    assert len(fo.rows(f"{LINES}?$filter=JournalBatchNumber eq '{number}'")) == statuses.count(201)
+    fo.sim.sleep = held
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(line, 1)
+        deadline = time.monotonic() + 20
+        while ("usmf", number) not in fo.sim.locks.busy:
+            assert time.monotonic() < deadline, "the first line does not hold its journal"
+            time.sleep(0.002)
+        status, text = line(2)
+        gate.set()
+        assert first.result()[0] == 201
+    assert status == 400
+    assert "Cannot edit a record in Ledger journal table (LedgerJournalTable)" in text
+    assert "An update conflict occurred due to another user process" in text
+    assert line(2)[0] == 201
+    assert len(fo.rows(f"{LINES}?$filter=JournalBatchNumber eq '{number}'")) == 2
     key = f"{HEADS}(dataAreaId='usmf',JournalBatchNumber='{number}')"
     message = fo.refused(400, "DELETE", key)
     assert "Ledger journal table cannot be deleted while dependent Journal lines exist." in message

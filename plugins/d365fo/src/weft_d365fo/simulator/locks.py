@@ -26,6 +26,11 @@ class Locks:
         self.world = world
         self._busy: set[tuple[str, str]] = set()
 
+    @property
+    def busy(self) -> frozenset[tuple[str, str]]:
+        """(company, number) of the journals being written to."""
+        return frozenset(self._busy)
+
     def journal(self, call: Call) -> tuple[str, str] | None:
         """(company, number) of the journal a call writes a line of."""
         name = unquote(call.path).partition("(")[0]

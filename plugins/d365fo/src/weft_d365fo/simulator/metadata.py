@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from weft.testing.odata import schema as odata
-from weft_d365fo.simulator.schema import NAMESPACE, EntitySet, Property
+from weft.testing.odata.edmx import metadata_xml
+from weft_d365fo.simulator.schema import NAMESPACE, EntitySet, Property, load
+from weft_d365fo.simulator.tables import describe
 from weft_d365fo.simulator.world import World
 
 ACTIONS: tuple[tuple[str, str, tuple[tuple[str, str], ...], str | None], ...] = (
@@ -67,14 +70,16 @@ ACTIONS: tuple[tuple[str, str, tuple[tuple[str, str], ...], str | None], ...] = 
 """Set, name, parameters, type of the result."""
 
 
-def model(world: World) -> odata.Model:
-    """What /data/$metadata shows."""
-    types = {shown.entity.name: shown.entity for shown in world.shown.values()}
-    enums = {name: odata.EnumType(name, list(members.items())) for name, members in world.schema.enums.items()}
+@cache
+def model() -> odata.Model:
+    """What /data/$metadata shows; the same for every environment."""
+    schema = load()
+    types = {shown.entity.name: shown.entity for shown in describe().shown.values()}
+    enums = {name: odata.EnumType(name, list(members.items())) for name, members in schema.enums.items()}
     actions = [
         odata.Action(
             name,
-            world.schema[owner].type,
+            schema[owner].type,
             [(parameter, f"Edm.{kind}") for parameter, kind in parameters],
             None if returns is None else f"Edm.{returns}",
             on_collection=True,
@@ -82,6 +87,11 @@ def model(world: World) -> odata.Model:
         for owner, name, parameters, returns in ACTIONS
     ]
     return odata.Model(NAMESPACE, types, "Resources", enums, actions)
+
+
+@cache
+def document() -> bytes:
+    return metadata_xml(model())
 
 
 class MetadataService:

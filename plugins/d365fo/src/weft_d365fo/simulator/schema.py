@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -118,7 +119,9 @@ def label_of(name: str) -> str:
     return " ".join([words[0], *(word if word.isupper() else word.lower() for word in words[1:])]) if words else name
 
 
+@cache
 def load() -> Schema:
+    """Made once; nobody changes it."""
     raw = orjson.loads(resources.files(__package__).joinpath("schema.json").read_bytes())
     enums = {name: _members(words) for name, words in raw["enums"].items()}
     sets = {name: _entity_set(name, entry, enums) for name, entry in raw["sets"].items()}

@@ -35,7 +35,8 @@ DIMENSION_VALUES = {
     "Project": (),
 }  # fmt: skip
 COUNTRIES = (("USA", "US", "USD"), ("DEU", "DE", "EUR"), ("GBR", "GB", "GBP"), ("FRA", "FR", "EUR"),
-             ("DNK", "DK", "DKK"), ("CAN", "CA", "CAD"), ("NLD", "NL", "EUR"))  # fmt: skip
+             ("DNK", "DK", "DKK"), ("CAN", "CA", "CAD"), ("NLD", "NL", "EUR"), ("AUS", "AU", "AUD"),
+             ("POL", "PL", "PLN"), ("JPN", "JP", "JPY"))  # fmt: skip
 STATES = ("AL", "CA", "FL", "GA", "IL", "NY", "OR", "TX", "WA")
 UNITS = (("ea", "Each", 0), ("pcs", "Pieces", 0), ("box", "Box", 0), ("hr", "Hour", 2), ("kg", "Kilogram", 3))
 

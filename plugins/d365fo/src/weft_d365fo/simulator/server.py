@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from weft.testing.entra import EntraSimulator
-from weft.testing.odata.edmx import metadata_xml, service_document
+from weft.testing.odata.edmx import service_document
 from weft.testing.odata.parts import SubResponse
 from weft.testing.odata.render import dumps
 from weft.testing.simulator import Fault, SimClock, Simulator
@@ -26,7 +26,7 @@ from weft_d365fo.simulator.errors import BUSY, INVALID_OPERATION, FoError
 from weft_d365fo.simulator.events import BusinessEvents
 from weft_d365fo.simulator.limits import Limiter, Throttled
 from weft_d365fo.simulator.locks import Locks
-from weft_d365fo.simulator.metadata import MetadataService, model
+from weft_d365fo.simulator.metadata import MetadataService, document, model
 from weft_d365fo.simulator.office import Office
 from weft_d365fo.simulator.service import Action, Call, Service
 from weft_d365fo.simulator.settings import Settings
@@ -65,7 +65,6 @@ class FinanceOperationsSimulator(Simulator):
         self.locks = Locks(self.world)
         self.batches = Batches(self.world, self.service, self.locks)
         self.about = MetadataService(self.world)
-        self._metadata: bytes | None = None
         self._sending: asyncio.Task[None] | None = None
         commands = Commands(self)
         for name, (function, text) in {**commands.table(), **Office(commands).table()}.items():
@@ -230,10 +229,8 @@ class FinanceOperationsSimulator(Simulator):
         if request.method != "GET":
             return self.service.failure(FoError(405, "The requested resource does not support that http method."))
         if path:
-            if self._metadata is None:
-                self._metadata = metadata_xml(model(self.world))
-            return SubResponse(200, {"content-type": "application/xml; charset=utf-8"}, self._metadata)
-        return SubResponse(200, {"content-type": JSON}, service_document(model(self.world), self.service.root))
+            return SubResponse(200, {"content-type": "application/xml; charset=utf-8"}, document())
+        return SubResponse(200, {"content-type": JSON}, service_document(model(), self.service.root))
 
     async def _about(self, request: web.Request) -> web.Response:
         user = self._user(request)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from weft.testing.odata import schema as odata
 from weft.testing.odata.store import Store, Table
-from weft_d365fo.simulator.schema import AX_TYPES, NAMESPACE, EntitySet, Property, Schema
+from weft_d365fo.simulator.schema import AX_TYPES, NAMESPACE, EntitySet, Property, Schema, load
 from weft_d365fo.simulator.values import key_part
 from weft_d365fo.simulator.views import CREATED, HASHED, JOINS, KEY, MODIFIED, RECID, VERSION, View, view_of
 
@@ -73,8 +73,20 @@ class Filed:
         return text.casefold() if self.fold else text
 
 
-def build(store: Store, schema: Schema, *, fold: bool) -> tuple[dict[str, Filed], dict[str, Shown]]:
-    """Declare every table; what each set shows of it."""
+@dataclass(frozen=True)
+class _Described:
+    """What does not depend on an environment: made once."""
+
+    shown: dict[str, Shown]
+    columns: dict[str, dict[str, odata.Property]]  # by table
+    keys: dict[str, tuple[str, ...]]
+    first: dict[str, str]  # table -> the set it is named by
+
+
+@cache
+def describe() -> _Described:
+    """Every set over its table."""
+    schema = load()
     columns: dict[str, dict[str, odata.Property]] = {}
     keys: dict[str, tuple[str, ...]] = {}
     first: dict[str, str] = {}
@@ -101,7 +113,17 @@ def build(store: Store, schema: Schema, *, fold: bool) -> tuple[dict[str, Filed]
             _links(entity_set, schema),
             set(own) == set(keys[view.table]),
         )
-    return {name: _table(store, name, first[name], keys[name], known, fold) for name, known in columns.items()}, shown
+    return _Described(shown, columns, keys, first)
+
+
+def build(store: Store, *, fold: bool) -> tuple[dict[str, Filed], dict[str, Shown]]:
+    """Declare every table; what each set shows of it."""
+    made = describe()
+    tables = {
+        name: _table(store, name, made.first[name], made.keys[name], known, fold)
+        for name, known in made.columns.items()
+    }
+    return tables, made.shown
 
 
 def _system_columns() -> dict[str, odata.Property]:

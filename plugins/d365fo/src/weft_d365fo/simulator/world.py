@@ -55,7 +55,7 @@ class World:
         self.rng = random.Random(settings.seed)
         self.schema: Schema = load()
         self.store = Store()
-        self.tables, self.shown = build(self.store, self.schema, fold=not settings.case_sensitive)
+        self.tables, self.shown = build(self.store, fold=not settings.case_sensitive)
         self.companies: dict[str, Company] = {}
         self.users: dict[str, User] = {}
         self.sequences: dict[tuple[str, str], int] = {}
