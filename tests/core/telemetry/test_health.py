@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from weft.errors import WeftError
+from weft.state.membership import Membership
 from weft.telemetry import health
 from weft.telemetry.metrics import Metrics
 
@@ -64,3 +66,20 @@ async def test_a_state_that_does_not_answer_makes_it_unready_but_not_dead(watche
         assert "is closed" in answer.json()["checks"]["state"]
         assert (await http.get("/metrics")).status_code == 503
         assert (await http.get("/health/live")).json() == {"status": "alive"}
+
+
+async def test_a_worker_is_ready_while_it_holds_its_lease_and_takes_work(watched: Any) -> None:
+    state = watched.runtime.state
+    check = health.lease(watched.runtime)
+    assert "has not started" in await check()
+    async with Membership(state) as membership:
+        assert await check() == ""
+        membership.stopping = True
+        assert "it drains" in await check()
+        membership.stopping = False
+        await state.write(lambda tx: tx.workers.beat(membership.lease, timedelta(seconds=-90)))
+        assert "its lease ran out 9" in await check()
+        await state.write(lambda tx: tx.workers.take_over(membership.lease.worker, "w2", watched.clock.at))
+        assert "is gone" in await check()
+        membership.lost.set()
+        assert "taken this one over" in await check()

@@ -38,6 +38,8 @@ class App:
     debug: bool = False
     given_plugins: Plugins | None = None
     clock: Any = None
+    quiet: bool = True
+    """Whether what is on the screen tells what was done, so that a log there starts at warnings."""
     _log: logging.Handler | None = None
 
     @cached_property
@@ -99,7 +101,8 @@ class App:
         if self._log is None:
             from weft.telemetry import logs
 
-            self._log = logs.start(config.log, config.folder, self.redactor, level=self.log_level, debug=self.debug)
+            level = self.log_level or (None if self.quiet else config.log.level)
+            self._log = logs.start(config.log, config.folder, self.redactor, level=level, debug=self.debug)
 
     def close(self) -> None:
         """Take the log's handler away again."""

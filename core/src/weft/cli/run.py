@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from weft.cli import console
+from weft.cli.beside import services
 from weft.cli.context import App
 from weft.cli.extras import extra
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from weft.jobs.daemon import Daemon, Service
-    from weft.runtime import Runtime
+    from weft.jobs.daemon import Daemon
 
 
 @click.command("run")
@@ -29,6 +27,7 @@ def command(ctx: click.Context) -> None:
     end; a second one cuts it off, which loses nothing.
     """
     app = ctx.find_object(App) or App()
+    app.quiet = False
     app.flows(())
     app.run(_run(app))
 
@@ -37,20 +36,15 @@ async def _run(app: App) -> None:
     with extra("daemon"):
         from weft.jobs.daemon import Daemon
         from weft.jobs.dbos_queue import DbosQueue
+    from weft.telemetry.measuring import measuring
 
     with app.acting(create=True) as state:
-        async with app.runtime(state) as runtime:
+        async with app.runtime(state) as runtime, measuring(runtime) as metrics:
             queue = DbosQueue(state, app.config.jobs)
-            daemon = Daemon(runtime, queue)
-            daemon.services = services(app, runtime, daemon)
+            daemon = Daemon(runtime, queue, services(runtime, metrics))
             with _signals(daemon):
                 console.note(f"weft is at work on {state.place}; stop it with Ctrl-C")
                 await daemon.run()
-
-
-def services(app: App, runtime: Runtime, daemon: Daemon) -> Sequence[Service]:
-    """What runs beside the jobs."""
-    return ()
 
 
 class _signals:

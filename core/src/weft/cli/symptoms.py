@@ -66,9 +66,8 @@ async def examine(app: App, *, offline: bool = False) -> AsyncIterator[Finding]:
     try:
         config = app.config
     except WeftError as error:
-        yield Finding(
-            "configuration", "error", str(error), f"correct {app.config_path}; weft check tells every mistake"
-        )
+        remedy = f"correct {app.config_path}" if app.config_path.exists() else "weft init writes one; weft -c names one"
+        yield Finding("configuration", "error", str(error), remedy)
         return
     flows = sum(flow.enabled for flow in config.flows.values())
     yield Finding("configuration", "ok", f"{app.config_path}: {len(config.connections)} connections, {flows} flows")

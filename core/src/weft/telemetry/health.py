@@ -69,6 +69,27 @@ def _state(runtime: Runtime) -> Check:
     return check
 
 
+def lease(runtime: Runtime) -> Check:
+    """Whether this process is a worker in good standing: it holds its lease and takes new work."""
+
+    async def check() -> str:
+        membership = runtime.state.membership
+        if membership is None:
+            return "the daemon has not started yet, or has ended"
+        if membership.lost.is_set():
+            return "another worker has taken this one over; it stops"
+        if membership.stopping:
+            return "it drains: what is under way ends, nothing new is begun"
+        now, worker = await runtime.state.read(lambda tx: (tx.workers.clock(), tx.workers.get(membership.lease.worker)))
+        if worker is None or worker.ended_at is not None:
+            return "its row among the workers is gone; it stops with its next heartbeat"
+        if worker.expires_at <= now:
+            return f"its lease ran out {(now - worker.expires_at).total_seconds():.0f} s ago: no heartbeat got through"
+        return ""
+
+    return check
+
+
 async def _checked(runtime: Runtime, checks: Mapping[str, Check]) -> dict[str, str]:
     """What each check says; one that takes too long or breaks is a failed one."""
 
