@@ -104,6 +104,7 @@ class World:
     folder: Path
     config: str = CONFIG
     clock: Clock = field(default_factory=Clock)
+    state: State = field(init=False)
     crm: MemorySystem = field(init=False)
     erp: MemorySystem = field(init=False)
 
@@ -169,6 +170,7 @@ class World:
         async def main() -> None:
             found["loop"] = asyncio.get_running_loop()
             async with self.runtime() as runtime:
+                self.state = runtime.state
                 await (fill or self.stories)(runtime)
                 async with serve(runtime, **more) as listening:
                     found["url"], found["socket"] = listening.url, listening.socket

@@ -17,6 +17,7 @@ from weft.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from weft.cli.remote import Remote
     from weft.config.loading import Config
     from weft.desk.action import Action
     from weft.net.secrets import Redactor
@@ -150,11 +151,21 @@ class App:
             yield state
 
     def act(self, action: Action[W, D], wanted: W, *, create: bool = False) -> D:
-        """Do what the person at the terminal has decided.
+        """Do what the person at the terminal has decided; a daemon that holds the state does it for them.
 
-        :raises StateError: on SQLite, naming the process that has the state.
+        :raises StateError: on SQLite, naming another process that has the state.
         """
+        daemon = self.daemon()
+        if daemon is not None:
+            return daemon.act(action, wanted)
         return self.run(self._act(action, wanted, create))
+
+    def daemon(self) -> Remote | None:
+        """The daemon that holds a SQLite state, if one does; on PostgreSQL everybody may act."""
+        from weft.cli.remote import Remote
+        from weft.state.place import parse
+
+        return Remote.find(parse(self.state_url).path, user())
 
     async def _act(self, action: Action[W, D], wanted: W, create: bool) -> D:
         from weft.desk.desk import Desk

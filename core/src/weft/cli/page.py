@@ -28,7 +28,8 @@ weft verify                        # the proof that both sides agree, with total
 
 What people decide (`issues`, `conflicts`, `links`) is stored at once and carried out by the next
 `sync`. `plan`, `status`, `verify`, `journal` and every `list` and `show` also work while a sync is
-running; commands that act on a SQLite state wait for nobody: they name the process that has it.
+running. Commands that act on a SQLite state do so through the daemon (`weft run`) while it holds the state;
+any other process that has it is named.
 
 The pages below are written from the code (`python -m weft.cli.page > docs/commands.md`).
 
@@ -64,6 +65,7 @@ _EXAMPLES = {
     "weft restore": "weft --config on-postgresql.yaml restore weft.backup",
     "weft alerts test": "weft alerts test mail",
     "weft verify": "weft verify orders invoices --json > proof.json",
+    "weft token": "weft token anna --role operator --days 90",
     "weft schema": "weft schema -o weft.schema.json",
     "weft simulate": "weft simulate bc --records 500 --port 8443",
     "weft new-connector": "weft new-connector acme-erp\npip install -e './weft-acme-erp[test]' && pytest weft-acme-erp",

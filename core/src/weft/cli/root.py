@@ -33,6 +33,7 @@ LAZY = {
     "prune": ("weft.cli.prune", "Forget what is older than the configuration keeps"),
     "alerts": ("weft.cli.alerts", "Show who is told what, and send a test message"),
     "verify": ("weft.cli.verify", "Read both sides whole and prove that they agree, with totals"),
+    "token": ("weft.cli.token", "Make an access token for the API and the dashboard"),
     "plugins": ("weft.cli.plugins", "List installed connectors and what they can do"),
     "schema": ("weft.cli.schema", "Write the JSON Schema of weft.yaml for editors"),
     "simulate": ("weft.cli.simulate", "Run a simulator of a system on this machine"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from weft.cli import console
 from weft.cli.context import App
 
 if TYPE_CHECKING:
+    from weft.cli.remote import Remote
     from weft.sync.cycle import Report
 
 NAMED = ("read", "unchanged", "created", "updated", "deleted", "linked")
@@ -26,11 +28,15 @@ INNER = ("paired", "resolved_by_rule", "stale")
 def command(ctx: click.Context, flows: tuple[str, ...], sweep: bool, as_json: bool) -> None:
     """Bring flows into agreement once: all that are enabled, or those named.
 
-    The first time a flow runs, both sides are read whole and paired. Exit code 1 when a record needs a
-    person, 3 when a system is down.
+    The first time a flow runs, both sides are read whole and paired. While a daemon holds the state, it does
+    the work. Exit code 1 when a record needs a person, 3 when a system is down.
     """
     app = ctx.find_object(App) or App()
-    reports, open_issues = app.run(_sync(app, flows, sweep))
+    daemon = app.daemon()
+    if daemon is not None:
+        reports, open_issues = _by_daemon(app, daemon, flows, sweep)
+    else:
+        reports, open_issues = app.run(_sync(app, flows, sweep))
     for report in reports:
         report.error = app.redactor(report.error)
     if as_json:
@@ -52,10 +58,31 @@ async def _sync(app: App, flows: tuple[str, ...], sweep: bool) -> tuple[list[Rep
             finally:
                 progress.clear()
         counts = await state.read(lambda tx: tx.issues.counts())
+    return reports, _by_flow(counts)
+
+
+def _by_daemon(app: App, daemon: Remote, flows: tuple[str, ...], sweep: bool) -> tuple[list[Report], dict[str, int]]:
+    """The same, by the daemon that holds the state."""
+    from weft.cli.remote import EXIT_CODES
+    from weft.sync.cycle import Report
+
+    names = app.flows(flows) or [name for name, config in app.config.flows.items() if config.enabled]
+    reports = [
+        Report(
+            run["flow"], run["id"], run["state"], run["counts"] or {}, datetime.fromisoformat(run["started_at"]),
+            datetime.fromisoformat(run["finished_at"]), run["error"] or "", EXIT_CODES.get(run["state"], 1),
+        )
+        for run in daemon.sync(names, sweep=sweep)
+    ]  # fmt: skip
+    with app.reading() as state, state.begin(writes=False) as tx:
+        return reports, _by_flow(tx.issues.counts())
+
+
+def _by_flow(counts: dict[tuple[str, str], int]) -> dict[str, int]:
     by_flow: dict[str, int] = {}
     for (flow, _), count in counts.items():
         by_flow[flow] = by_flow.get(flow, 0) + count
-    return reports, by_flow
+    return by_flow
 
 
 def as_data(report: Report, open_issues: int) -> dict[str, object]:

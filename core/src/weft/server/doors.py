@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,7 +45,7 @@ async def identify(request: Request, site: Site) -> Person | None:
     :raises Refused: a token or session that is not, or no longer, good.
     """
     if request.scope.get("weft.socket"):
-        return Person(request.headers.get(USER, "")[:100] or "the command line", "operator", "socket")
+        return Person(unquote(request.headers.get(USER, ""))[:100] or "the command line", "operator", "socket")
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     if scheme:
         if scheme.lower() != "bearer" or not presented:
