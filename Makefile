@@ -19,7 +19,8 @@ demo: setup ## Watch weft keep two simulated systems in agreement
 	@$(BIN)/weft demo
 
 test: setup ## Run all tests (ARGS="-k words" for some of them)
-	@if scripts/postgresql; then export WEFT_REQUIRE_POSTGRES=1; fi; $(PYTEST) $(ARGS) $(TESTS)
+	@if scripts/postgresql; then export WEFT_REQUIRE_POSTGRES=1; fi; \
+	if scripts/chromium; then export WEFT_REQUIRE_CHROMIUM=1; fi; $(PYTEST) $(ARGS) $(TESTS)
 
 lint: setup ## Check style, formatting and types
 	$(BIN)/ruff check .

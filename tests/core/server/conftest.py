@@ -203,6 +203,12 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One for a whole module."""
+    return World(tmp_path_factory.mktemp("world"))
+
+
 def client(site: Site, token: str | None = None, *, app: Any = None, **more: Any) -> httpx.AsyncClient:
     """A client of the application itself; ``token`` a role's, or a text."""
     headers = {"Authorization": f"Bearer {TOKENS.get(token, token)}"} if token else {}
@@ -231,8 +237,9 @@ async def guarded_site(world: World) -> AsyncIterator[Site]:
         yield site
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tokens() -> dict[str, str]:
+    """A token for each role."""
     return dict(TOKENS)
 
 
