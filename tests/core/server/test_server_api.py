@@ -187,6 +187,22 @@ async def test_the_journal_is_exported_whole_and_in_order(reader: httpx.AsyncCli
     some = (await reader.get(f"{BASE}/journal.csv", params={"outcome": "rejected"})).text.splitlines()
     assert len(some) == 3
     assert (await reader.get(f"{BASE}/journal.csv", params={"run": "nosuchrun"})).status_code == 404
+    for until, most in (("2020-01-01", 0), ("2100-01-01", len(ids)), ("2100-01-01T00:00:00+02:00", len(ids))):
+        cut = (await reader.get(f"{BASE}/journal", params={"until": until, "limit": 1000})).json()["items"]
+        assert len(cut) == most
+
+
+async def test_links_are_found_by_key(reader: httpx.AsyncClient) -> None:
+    async def keys(key: str, **more: str) -> list[str]:
+        answer = await reader.get(f"{BASE}/links", params={"key": key, **more})
+        return [one["left_key"] for one in answer.json()["items"]]
+
+    assert await keys("Customers-0003") == ["Accounts-0003"]
+    assert await keys("Accounts-0003", flow="products") == []
+    assert await keys("Accounts-000") == [f"Accounts-000{n}" for n in range(1, 10)]
+    assert await keys("Customers-001", state="linked") == ["Accounts-0010", "Accounts-0011", "Accounts-0012"]
+    assert await keys("accounts-0003") == []
+    assert await keys("%") == []
 
 
 async def test_statistics_add_up(reader: httpx.AsyncClient) -> None:

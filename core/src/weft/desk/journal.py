@@ -6,10 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from weft.desk.action import Wanted
 from weft.desk.errors import NotThere
@@ -22,6 +22,14 @@ COLUMNS = ("id", "at", "run_id", "seq", "flow", "entity", "link_id", "left_key",
 PAGE = 1000
 
 
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+"""A day or a time; without an offset it is UTC."""
+
+
 class Filter(Wanted):
     """Which entries; what is left out does not restrict. ``run`` is an id or the beginning of one."""
 
@@ -31,8 +39,8 @@ class Filter(Wanted):
     key: str | None = Field(default=None, description="exact key on either side")
     link: int | None = None
     outcome: list[str] = Field(default_factory=list)
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
     def columns(self, tx: Tx) -> dict[str, Any]:
         """As :meth:`weft.state.journal.Journal.page` takes them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -31,6 +33,8 @@ from weft.state.workers import Worker
 
 COUNTED_FOR = timedelta(seconds=60)
 """How long counts of all links are used before they are counted anew."""
+WAIT = 0.3
+"""Seconds that a page waits for them."""
 
 
 class Nothing(Wanted):
@@ -80,11 +84,9 @@ class Overview:
 async def overview(desk: Desk, wanted: Nothing) -> Overview:
     """How each flow stands and what holds it up, the connections, the workers."""
     now, config = desk.now, desk.config
-    counted = desk.memory.get("link counts")
-    fresh = counted is not None and now - counted[0] < COUNTED_FOR
+    links = await _link_counts(desk, now)
 
-    def read(tx: Tx) -> tuple[Overview, Any]:
-        links = counted[1] if fresh and counted is not None else tx.links.counts()
+    def read(tx: Tx) -> Overview:
         found = statuses(config, tx, list(config.flows), now, links)
         pauses = {pause.flow: pause for pause in tx.pauses.active(now)}
         waiting, proofs, workers = tx.requests.waiting(), tx.proofs.latest(), tx.workers.alive()
@@ -100,12 +102,33 @@ async def overview(desk: Desk, wanted: Nothing) -> Overview:
             for one in found
         ]
         place = str(desk.state.place)
-        return Overview(__version__, place, now, flows, _connections(desk, workers), workers, pauses.get(ALL)), links
+        return Overview(__version__, place, now, flows, _connections(desk, workers), workers, pauses.get(ALL))
 
-    seen, links = await desk.state.read(read)
-    if not fresh:
-        desk.memory["link counts"] = (now, links)
-    return seen
+    return await desk.state.read(read)
+
+
+async def _link_counts(desk: Desk, now: datetime) -> dict[Any, int]:
+    """Counts of links a moment old. Counting millions takes longer than anybody waits: until it is done the
+    last counts serve, or none."""
+    counted = desk.memory.get("link counts")
+    if counted is not None and now - counted[0] < COUNTED_FOR:
+        return dict(counted[1])
+    done = asyncio.Event()
+
+    async def count() -> None:
+        try:
+            counts = await desk.state.read(lambda tx: tx.links.counts())
+            desk.memory["link counts"] = (now, counts)
+        finally:
+            desk.memory.pop("counting links", None)
+            done.set()
+
+    if "counting links" not in desk.memory:
+        desk.memory["counting links"] = (now, None)
+        desk.later(count())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), WAIT)
+    return dict(desk.memory.get("link counts", (now, {}))[1])
 
 
 def _connections(desk: Desk, workers: list[Worker]) -> list[ConnectionView]:
@@ -204,7 +227,7 @@ async def issue(desk: Desk, wanted: One) -> IssueDetail:
 
 
 class Links(Wanted):
-    """``key``: the key of a record on either side, else the beginning of one."""
+    """``key``: the key of a record on either side, else the beginning of one; then there is no next page."""
 
     flow: str | None = None
     key: str | None = Field(default=None, max_length=400)
@@ -226,10 +249,8 @@ async def links(desk: Desk, wanted: Links) -> LinkPage:
 
     def read(tx: Tx) -> list[Link]:
         if wanted.key:
-            exact = _exactly(desk, tx, wanted.flow, wanted.key)
-            if exact:
-                return [link for link in exact if link.id > wanted.after and (not states or link.state in states)]
-        given: dict[str, Any] = {"key": wanted.key or None, "state": states or None}
+            return [link for link in _by_key(desk, tx, wanted) if not states or link.state in states]
+        given: dict[str, Any] = {"state": states or None}
         if wanted.flow is not None:
             of = desk.config.flow(wanted.flow)
             given |= {"entity": of.entity, "left_connection": of.left}
@@ -239,17 +260,27 @@ async def links(desk: Desk, wanted: Links) -> LinkPage:
 
     found = await desk.state.read(read)
     items = found[: wanted.limit]
-    return LinkPage([linked.brief(link) for link in items], items[-1].id if len(found) > wanted.limit else None)
+    more = len(found) > wanted.limit and not wanted.key
+    return LinkPage([linked.brief(link) for link in items], items[-1].id if more else None)
 
 
-def _exactly(desk: Desk, tx: Tx, flow: str | None, key: str) -> list[Link]:
-    found: dict[int, Link] = {}
+def _by_key(desk: Desk, tx: Tx, wanted: Links) -> list[Link]:
+    """Those with exactly this key on either side; else as many as fit of those whose key begins so."""
+    key, flow = wanted.key or "", wanted.flow
+    places = [
+        (config.entity, config.left, right)
+        for config in ([desk.config.flow(flow)] if flow is not None else desk.config.flows.values())
+        for right in config.right
+    ]
     sides: tuple[Literal["left", "right"], ...] = ("left", "right")
-    for config in [desk.config.flow(flow)] if flow is not None else desk.config.flows.values():
-        for right in config.right:
-            for side in sides:
-                group = tx.links.by_keys(config.entity, config.left, right, side, None, None, [key]).get(key, ())
-                found |= {link.id: link for link in group}
+    found: dict[int, Link] = {}
+    for place in places:
+        for side in sides:
+            for link in tx.links.by_keys(*place, side, None, None, [key]).get(key, ()):
+                found[link.id] = link
+    for place in places if not found else ():
+        for side in sides:
+            found |= {link.id: link for link in tx.links.beginning(*place, side, key, wanted.limit)}
     return [found[id] for id in sorted(found)]
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    and_,
     bindparam,
     delete,
     func,
@@ -230,10 +231,28 @@ class Links:
         return int(self._db.execute(query).scalar_one())
 
     def counts(self) -> dict[tuple[str, str, str, LinkState], int]:
-        """Links by (entity, left connection, right connection, state)."""
-        by = (table.c.entity, table.c.left_connection, table.c.right_connection, table.c.state)
-        rows = self._db.execute(select(*by, func.count()).group_by(*by))
-        return {(e, left, right, state): n for e, left, right, state, n in rows}
+        """Links by (entity, left connection, right connection, state).
+
+        All of them are counted in an index, those in another state than ``linked`` one by one: there are few.
+        """
+        by = (table.c.entity, table.c.left_connection, table.c.right_connection)
+        totals = {(e, left, right): n for e, left, right, n in self._db.execute(
+            select(*by, func.count()).group_by(*by))}  # fmt: skip
+        odd = select(*by, table.c.state, func.count()).where(table.c.state != literal_column("'linked'"))
+        found: dict[tuple[str, str, str, LinkState], int] = {}
+        for entity, left, right, state, n in self._db.execute(odd.group_by(*by, table.c.state)):
+            found[entity, left, right, state] = n
+            totals[entity, left, right] -= n
+        return {**{(*of, "linked"): n for of, n in totals.items() if n}, **found}
+
+    def beginning(self, entity: str, left: str, right: str, side: Side, text: str, limit: int) -> list[Link]:
+        """Links whose key on one side begins so, in no order."""
+        key = table.c[f"{side}_key"]
+        begins = key.startswith(text, autoescape=True)
+        if sql.is_sqlite(self._db):  # its LIKE knows no case, and so no index
+            begins = and_(key >= text, key < text + chr(0x10FFFF))
+        query = select(*_COLUMNS).where(*self._where(entity, left, right, side, None, None), begins)
+        return [Link(*row) for row in self._db.execute(query.limit(limit))]
 
     @staticmethod
     def _filter(given: Mapping[str, Any]) -> list[Any]:
