@@ -91,6 +91,17 @@ def _ago(at: datetime | None, now: datetime) -> str:
     return showing.ago(at, now)
 
 
+def _login(auth: Mapping[str, Any]) -> str:
+    """How a connection is signed in, and for how long."""
+    told = [str(auth.get("kind") or "–")]
+    left = auth.get("expires_in")
+    if left is not None:
+        told.append(f"token for {showing.span(float(left))}" if left > 0 else "token expired")
+    if auth.get("certificate_ends_soon"):
+        told.append(f"certificate ends {str(auth.get('certificate_ends'))[:10]}")
+    return ", ".join(told)
+
+
 def _spark(values: list[int], width: int = 160, height: int = 36) -> Markup:
     """A row of bars as SVG."""
     most = max(values, default=0) or 1
@@ -119,7 +130,7 @@ def environment() -> Environment:
         "plain": showing.plain, "span": showing.span, "tone": lambda word: TONES.get(str(word), CALM),
         "label": lambda word: str(word).replace("_", " "),
     }  # fmt: skip
-    made.globals |= {"static": static, "version": __version__, "may": may}
+    made.globals |= {"static": static, "version": __version__, "may": may, "token_state": _login}
     return made
 
 
