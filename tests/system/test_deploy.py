@@ -16,6 +16,7 @@ import yaml
 from weft.alerts.wording import _KINDS
 from weft.cli.context import App
 from weft.cli.root import LAZY, cli
+from weft.config.jobs import Jobs
 from weft.config.loading import load
 from weft.config.watching import About
 
@@ -41,7 +42,7 @@ def test_systemd_takes_the_unit_and_finds_little_exposed(tmp_path: Path) -> None
 def test_the_unit_stops_gracefully_and_does_not_retry_a_mistake() -> None:
     settings = dict(line.split("=", 1) for line in UNIT.read_text("utf-8").splitlines() if re.match(r"\w+=", line))
     assert settings["KillSignal"] == "SIGTERM"
-    assert int(settings["TimeoutStopSec"]) >= 60
+    assert int(settings["TimeoutStopSec"]) > Jobs().drain.total_seconds()
     assert settings["RestartPreventExitStatus"] == "2"
     assert settings["ExecStart"].endswith(" run")
 

@@ -232,7 +232,8 @@ async def test_silence_failed_runs_systems_down_and_lost_workers_are_seen(office
             at = clock.at + timedelta(hours=20 + number)
             tx.runs.start(Run(f"r{number}", "customers", "changes", at))
             tx.runs.finish(f"r{number}", "down", at, error=words)
-        tx.workers.join("w1", "node-a", 4711, "1", timedelta(seconds=-1))
+        tx.workers.join("w1", "node-a", 4711, "1", timedelta(seconds=-1), {"jobs": []})
+        tx.workers.join("w0", "node-b", 4710, "1", timedelta(seconds=-1))  # a command that was cut off
     clock.at += timedelta(hours=49)
     await watch.look()
     [mail] = mailbox.mails
@@ -242,9 +243,10 @@ async def test_silence_failed_runs_systems_down_and_lost_workers_are_seen(office
     assert "erp does not answer (critical)" in text
     assert words in text
     assert "A worker on node-a died (critical)" in text
+    assert "node-b" not in text
     with runtime.state.begin() as tx:
         tx.pauses.pause("*", "kim", "stocktaking", clock.at)
-        tx.workers.join("w2", "node-a", 4712, "1", timedelta(minutes=5))
+        tx.workers.join("w2", "node-a", 4712, "1", timedelta(minutes=5), {"jobs": []})
         tx.runs.start(Run("r3", "customers", "changes", clock.at))
         tx.runs.finish("r3", "done", clock.at)
     clock.at += timedelta(hours=1)

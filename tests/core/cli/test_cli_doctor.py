@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -108,3 +110,41 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_left_out(shop: Any) -> None
     shop.config.write_text("flows: {a: {entity: customer}}\n", "utf-8")
     out = found(shop, code=2)
     assert set(out) == {"versions", "configuration"}
+
+
+@pytest.mark.parametrize(("body", "level", "words"), [
+    ('{"status":"alive"}', "ok", "leads to weft"), ("<h1>It works</h1>", "error", "which is not weft"),
+    (None, "error", "cannot be reached"),
+], ids=["weft", "something else", "nothing"])  # fmt: skip
+def test_the_address_for_webhooks_is_tried(shop: Any, body: str | None, level: str, words: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/health/live"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write((body or "").encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing on the screen."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        if body is None:
+            server.server_close()
+        shop.add(f"server: {{public_url: 'http://127.0.0.1:{server.server_port}'}}\n")
+        [one] = found(shop, code=None)["webhooks"]
+        assert (one["level"], words in one["message"]) == (level, True)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_packages_of_the_daemon_that_are_missing_are_named(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from weft.cli import symptoms
+
+    assert {"apprise", "prometheus-client", "dbos"} <= set(symptoms._of_extra("daemon"))
+    monkeypatch.setattr(symptoms, "_installed", lambda name: name != "apprise")
+    [one] = found(shop, "--offline")["packages"]
+    assert (one["level"], one["remedy"]) == ("warning", "pip install 'weft[daemon]'")
+    assert one["message"].endswith(": apprise")

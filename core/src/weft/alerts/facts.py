@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -161,14 +160,14 @@ def _system(words: str, config: Config) -> str:
 
 
 def _lost(tx: Tx, now: datetime) -> list[Lost]:
-    alive = tx.workers.alive()
+    """Daemons that died and were not replaced; a command that was cut off (it tells nothing of itself) is none."""
+    alive = [worker for worker in tx.workers.alive() if worker.info]
     newest = max((worker.started_at for worker in alive), default=None)
     overdue = set(tx.workers.overdue())
-    by_host: dict[str, Lost] = defaultdict()
+    found = []
     for worker in tx.workers.all():
-        died = worker.id in overdue or worker.taken_by is not None
+        died = worker.info and (worker.id in overdue or worker.taken_by is not None)
         replaced = newest is not None and newest > worker.heartbeat_at
         if died and not replaced and now - worker.heartbeat_at < HORIZON:
-            one = Lost(worker.id, worker.host, worker.pid, worker.heartbeat_at, len(alive))
-            by_host.setdefault(worker.id, one)
-    return list(by_host.values())
+            found.append(Lost(worker.id, worker.host, worker.pid, worker.heartbeat_at, len(alive)))
+    return found

@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -35,7 +35,6 @@ LITTLE = 200 * 1024 * 1024
 """Bytes of free disk below which a state is about to stop."""
 SKEWED, WRONG = 30.0, 240.0
 """Seconds between two clocks that are odd, and that break logins (tokens live by them)."""
-DAEMON = ("apprise", "cronsim", "prometheus_client", "starlette")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +112,27 @@ def _plugins(app: App) -> Iterator[Finding]:
 
 
 def _extras(app: App) -> Iterator[Finding]:
-    missing = [name for name in DAEMON if find_spec(name) is None]
-    if missing:
-        told = f"weft run needs packages that are not installed: {', '.join(missing)}"
-        yield Finding("packages", "warning", told, "pip install 'weft[daemon]'")
-    if app.config.telemetry.traces is not None and find_spec("opentelemetry.sdk") is None:
-        yield Finding("packages", "error", "telemetry.traces needs OpenTelemetry", "pip install 'weft[otel]'")
+    for extra, level in (("daemon", "warning"), ("otel", "error")):
+        if extra == "otel" and app.config.telemetry.traces is None:
+            continue
+        missing = [name for name in _of_extra(extra) if not _installed(name)]
+        if missing:
+            told = f"weft run needs packages that are not installed: {', '.join(missing)}"
+            yield Finding("packages", cast("Level", level), told, f"pip install 'weft[{extra}]'")
+
+
+def _of_extra(extra: str) -> list[str]:
+    """The distributions that an extra of weft brings."""
+    wanted = re.compile(rf"""extra\s*==\s*['"]{extra}['"]""")
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in requires("weft") or () if wanted.search(line)]
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 # -- files and the state -------------------------------------------------------------------------------
@@ -188,11 +202,11 @@ def _schema(state: State) -> Iterator[Finding]:
         if state.path is not None:
             yield Finding("state", "ok", f"{state.place}: schema {SCHEMA}, {links:,} links")
             return
-        version = tx.connection.execute(text("SHOW server_version")).scalar_one()
+        server = tx.connection.execute(text("SHOW server_version")).scalar_one()
         size = tx.connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
         now = tx.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     yield Finding(
-        "state", "ok", f"{state.place}: PostgreSQL {version}, schema {SCHEMA}, {links:,} links, {_bytes(size)}"
+        "state", "ok", f"{state.place}: PostgreSQL {server}, schema {SCHEMA}, {links:,} links, {_bytes(size)}"
     )
     yield from _clock("clock", "the database server", (now - datetime.now(UTC)).total_seconds())
 

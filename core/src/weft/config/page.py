@@ -161,7 +161,9 @@ _ALERTS = """\
 `weft run` tells people what needs one, on any channel that [Apprise](https://github.com/caronc/apprise)
 knows: e-mail, Teams, Slack and a hundred more. Each thing is told once on each channel, again when there is
 ten times as much of it, and when it is well again. What has been told is kept in the state: a restart
-tells nothing twice, and of several workers one tells. `weft alerts test` sends a test message.
+tells nothing twice, and of several workers one tells. (A worker that is killed between sending a message and
+remembering that it did leaves it to be sent again: better twice than never.) `weft alerts test` sends a test
+message.
 
 ```yaml
 alerts:
