@@ -36,12 +36,14 @@ async def _run(app: App) -> None:
     with extra("daemon"):
         from weft.jobs.daemon import Daemon
         from weft.jobs.dbos_queue import DbosQueue
+        from weft.jobs.hooks import Receiver
     from weft.telemetry.measuring import measuring
 
     with app.acting(create=True) as state:
         async with app.runtime(state) as runtime, measuring(runtime) as metrics:
-            queue = DbosQueue(state, app.config.jobs)
-            daemon = Daemon(runtime, queue, services(runtime, metrics))
+            daemon = Daemon(runtime, DbosQueue(state, app.config.jobs))
+            receiver = Receiver(runtime, daemon.wake)
+            daemon.services = services(runtime, metrics, receiver.receive, daemon.problem)
             with _signals(daemon):
                 console.note(f"weft is at work on {state.place}; stop it with Ctrl-C")
                 await daemon.run()

@@ -18,6 +18,7 @@ from weft.jobs.job import Job
 from weft.jobs.rest import Rest
 from weft.jobs.shares import share
 from weft.jobs.standing import Sessions, info
+from weft.jobs.subscriptions import Subscriber
 from weft.jobs.work import carry_out
 from weft.meter import Meters
 from weft.state.membership import Membership, elapsed
@@ -62,6 +63,7 @@ class Daemon:
         self._offered: dict[str, float] = {}
         self._workers: list[Worker] = []
         self._shares: dict[str, int] = {}
+        self.subscriber = Subscriber(runtime, runtime.config.server.public_url)
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self.reports: Callable[[Job, Report], None] = lambda job, report: None
@@ -78,6 +80,14 @@ class Daemon:
     def wake(self) -> None:
         """Look at once: there are new hints or requests."""
         self._wake.set()
+
+    async def problem(self) -> str:
+        """What keeps this worker from its work, in words; empty when nothing does."""
+        if self.runtime.state.membership is None:
+            return "the daemon is not running"
+        if self.membership.lost.is_set():
+            return "another worker has taken this one over"
+        return self.state_down
 
     @property
     def membership(self) -> Membership:
@@ -113,6 +123,7 @@ class Daemon:
             self._forever(self._steady, STEADY),
             self._forever(self._look_around, self.settings.lease.total_seconds() / 4),
             self._forever(self._upkeep, UPKEEP),
+            self._forever(self.subscriber.look, STEADY),
         )
         tasks = [asyncio.create_task(one) for one in rounds]
         ends = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self.membership.lost.wait())]
@@ -292,4 +303,8 @@ class Daemon:
 
     def _info(self) -> dict[str, Any]:
         found = info(self.settings, self._active, self._shares, self._sessions)
-        return found | {"state": self.state_down} if self.state_down else found
+        if self.subscriber.problems:
+            found["pushes"] = dict(self.subscriber.problems)
+        if self.state_down:
+            found["state"] = self.state_down
+        return found

@@ -9,7 +9,7 @@ from typing import Any
 from weft import hookimpl
 from weft.hookspecs import Connector
 from weft.mapping.document import Mapping
-from weft.records import Context, Intents, Item, ObjectSchema, Outcome, Page, Query
+from weft.records import Context, Intents, Item, ObjectSchema, Outcome, Page, Query, Reply, Request
 from weft_creatio.settings import CreatioSettings
 
 
@@ -76,3 +76,10 @@ async def weft_write(ctx: Context, session: Any, items: Sequence[Item], intents:
 
     async for outcome in Writer(ctx, session.within(ctx.lane), intents).write(items):
         yield outcome
+
+
+@hookimpl
+async def weft_receive(ctx: Context, request: Request) -> Reply:
+    from weft_creatio.pushes import receive
+
+    return receive(ctx, request)

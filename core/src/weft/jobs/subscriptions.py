@@ -1,0 +1,127 @@
+"""Subscriptions: systems are told where to push, and told again before they forget it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from weft.errors import WeftError
+from weft.jobs.hooks import plain_secrets
+from weft.state.membership import elapsed
+
+if TYPE_CHECKING:
+    from weft.records import Subscription
+    from weft.runtime import Runtime
+    from weft.state.tx import Tx
+
+EARLY = timedelta(hours=24)
+"""So long before the end of a subscription it is renewed; of short ones when half of their time is over."""
+FIRST, LONGEST = 5.0, 900.0
+"""Seconds until a subscription that failed is tried again, doubling each time."""
+
+
+@dataclass
+class Subscriber:
+    """Looks after the subscriptions of all connections. ``public_url`` None: nothing can be pushed to us."""
+
+    runtime: Runtime
+    public_url: str | None
+    problems: dict[str, str] = field(default_factory=dict)
+    """What is wrong, by connection."""
+    _tried: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By connection: when to try again, and how long after that."""
+
+    def connections(self) -> list[str]:
+        """Those whose system can be told where to push."""
+        runtime = self.runtime
+        listening = {
+            name
+            for config in runtime.config.flows.values()
+            if config.enabled and config.on == "webhook"
+            for name in config.between
+        }
+        return [
+            name
+            for name in runtime.config.webhooks
+            if name in listening and runtime.plugins.has(runtime.kind(name), "weft_subscribe")
+        ]
+
+    async def look(self) -> None:
+        """Subscribe or renew where that is due. Failures are told, and tried again later."""
+        state, now = self.runtime.state, self.runtime.clock.now()
+        asked = {one.flow for one in await state.read(lambda tx: tx.requests.waiting()) if one.what == "subscribe"}
+        wanted = {name for flow in asked if flow in self.runtime.config.flows
+                  for name in self.runtime.config.flows[flow].between}  # fmt: skip
+        for name in self.connections():
+            if self.public_url is None:
+                self._told(name, "server.public_url is not set: no address to push to")
+                continue
+            if name in wanted or (self._may_try(name) and await self._due(name, now)):
+                await self._subscribe(name, self.public_url)
+        if asked:
+            await state.write(lambda tx: tx.requests.taken([r for r in tx.requests.waiting() if r.what == "subscribe"]))
+
+    def _may_try(self, connection: str) -> bool:
+        return elapsed() >= self._tried.get(connection, (0.0, 0.0))[0]
+
+    async def _due(self, connection: str, now: datetime) -> bool:
+        mark = _mark(self._url(connection))
+
+        def read(tx: Tx) -> tuple[str | None, list[Subscription]]:
+            return tx.subscriptions.address(connection), tx.subscriptions.of(connection)
+
+        address, known = await self.runtime.state.read(read)
+        if address != mark or not known:
+            return True
+        ends = min((one.expires for one in known if one.expires is not None), default=None)
+        return ends is not None and ends - now <= EARLY
+
+    def _url(self, connection: str) -> str:
+        secret = plain_secrets(self.runtime, connection)[0]
+        return f"{self.public_url}/hooks/{quote(connection)}/{quote(secret, safe='')}"
+
+    async def _subscribe(self, connection: str, public_url: str) -> None:
+        runtime = self.runtime
+        lock = await runtime.state.try_lock(f"subscribe:{connection}")
+        if lock is None:
+            return  # another worker is at it
+        try:
+            url = self._url(connection)
+            current = await runtime.state.read(lambda tx: tx.subscriptions.of(connection))
+            session = await runtime.session(connection)
+            found: list[Subscription] = await runtime.plugins.call(
+                runtime.kind(connection), "weft_subscribe", ctx=runtime.context(connection), session=session, url=url,
+                current=current,
+            )  # fmt: skip
+            now = runtime.clock.now()
+            await runtime.state.write(lambda tx: tx.subscriptions.put(connection, _mark(url), found, now))
+        except Exception as error:  # pushes are a comfort: without them the schedule finds what changed
+            known = isinstance(error, WeftError)
+            self._told(connection, runtime.redactor(str(error)), None if known else error)
+            _, pause = self._tried.get(connection, (0.0, FIRST / 2))
+            pause = min(pause * 2, LONGEST)
+            self._tried[connection] = (elapsed() + pause, pause)
+        else:
+            self.problems.pop(connection, None)
+            self._tried[connection] = (elapsed() + self._patience(found, now), FIRST / 2)
+            runtime.log.info("%s pushes changes of %d objects", connection, len(found))
+        finally:
+            lock.release()
+
+    def _patience(self, found: list[Subscription], now: datetime) -> float:
+        """Subscriptions that last less than :data:`EARLY` are left alone until half of their time is over."""
+        ends = min((one.expires for one in found if one.expires is not None), default=None)
+        return 0.0 if ends is None else max(0.0, min((ends - now).total_seconds() / 2, EARLY.total_seconds()))
+
+    def _told(self, connection: str, problem: str, error: Exception | None = None) -> None:
+        if self.problems.get(connection) != problem:
+            self.runtime.log.warning("%s does not push changes: %s", connection, problem, exc_info=error)
+        self.problems[connection] = problem
+
+
+def _mark(url: str) -> str:
+    """Tells one address from another without holding the secret in it."""
+    return hashlib.sha256(url.encode()).hexdigest()
