@@ -154,6 +154,7 @@ class Scenario:
         for issue in world.last.issues:
             # A document may wait for a record whose counterpart was deleted: that question is open as well.
             orphan = issue["code"] == "waiting" and any(kind in ("customer", "product") for kind, _ in lonely)
+            orphan |= issue["code"] == "waiting" and self._dangling(issue, left if issue["side"] == "left" else right)
             if issue["kind"] not in ("conflict", "delete") and not orphan:
                 raise Violation(f"in trouble though nothing is wrong: {issue}")
         if world.last.intents:
@@ -165,6 +166,21 @@ class Scenario:
         if told.chains:
             raise Violation(f"journals with broken chains: {told.chains}")
         self._proofs(told)
+
+    def _dangling(self, issue: dict[str, Any], seen: Any) -> bool:
+        """Does a document refer to a customer or product that was deleted on both sides?"""
+        pair = self.world.pair
+        kind, name = self.world.names[issue["side"], issue["object"], issue["key"]]
+        held = seen.things.get((kind, name))
+        if kind != "order" or held is None:
+            return False
+        wanted = {("customer", held[pair.fields["order"].index("customer")])}
+        wanted |= {
+            ("product", line.split("/")[1])
+            for what, line in seen.things
+            if (what, line.split("/")[0]) == ("line", name)
+        }
+        return not wanted <= seen.things.keys()
 
     def _proofs(self, told: Any) -> None:
         """``verify`` finds no difference but those that questions are open about."""
