@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from weft.meter import Meter
 from weft.net.settings import SessionStats
 from weft.records import Hint
+from weft.state.membership import Membership
 from weft.sync.cycle import sync
 from weft.telemetry.metrics import MOST, Metrics
 from weft.telemetry.page import STATE, metrics_page
@@ -76,6 +78,9 @@ async def test_queues_pauses_and_workers_are_read_off_the_state(watched: Any, me
     assert found["weft_hints_oldest_seconds", "customers"] == 90
     assert found["weft_flow_paused", "customers"] == 1
     assert (found["weft_workers", "alive"], found["weft_workers", "overdue"]) == (1, 1)
+    assert math.isnan(found["weft_lease_seconds",])
+    async with Membership(watched.runtime.state, ttl=timedelta(seconds=50)):
+        assert 40 < (await samples(metrics))["weft_lease_seconds",] <= 50
 
 
 async def test_sessions_tell_of_themselves_until_they_are_closed(watched: Any, metrics: Metrics) -> None:

@@ -105,6 +105,7 @@ class Metrics(Meter):
         self._hint_age = gauge("hints_oldest_seconds", "How long the oldest of them has been waiting.", "flow")
         self._unsettled = gauge("intents_unsettled", "Writes that were begun and not settled.", "flow", "state")
         self._paused = gauge("flow_paused", "1 while people keep the flow from working.", "flow")
+        self._lease = gauge("lease_seconds", "Until the lease of this worker runs out; heartbeats renew it.")
         self._workers = gauge("workers", "Processes that act on this state; `overdue` is lost or about to be.", "state")
 
     # -- while weft works --------------------------------------------------------------------------
@@ -141,7 +142,8 @@ class Metrics(Meter):
         :raises StateError: the state does not answer.
         """
         now: datetime = self._runtime.clock.now()
-        self._show(await self._runtime.state.read(lambda tx: standing(tx, self._runtime.config.flows, now)), now)
+        state, flows = self._runtime.state, self._runtime.config.flows
+        self._show(await state.read(lambda tx: standing(tx, flows, now, state.worker)), now)
         self._show_sessions()
         return generate_latest(self.registry)
 
@@ -168,6 +170,7 @@ class Metrics(Meter):
             self._hint_age.labels(self._flow(flow)).set(max(0.0, (now - oldest).total_seconds()))
         for (flow, state), count in found.unsettled.items():
             self._unsettled.labels(self._flow(flow), state).inc(count)
+        self._lease.set(found.lease if found.lease is not None else float("nan"))
         for state in ("alive", "stopping", "overdue"):
             self._workers.labels(state).set(found.workers.get(state, 0))
 

@@ -32,10 +32,12 @@ class Standing:
     """Intents by (flow, state)."""
     paused: set[str] = field(default_factory=set)
     workers: dict[str, int] = field(default_factory=dict)
+    lease: float | None = None
+    """Seconds until the lease of the worker that asks runs out; negative when it has."""
 
 
-def standing(tx: Tx, flows: Iterable[str], now: datetime) -> Standing:
-    """One look; every query is answered by an index or a small table."""
+def standing(tx: Tx, flows: Iterable[str], now: datetime, worker: str = "") -> Standing:
+    """One look, by this worker; every query is answered by an index or a small table."""
     db = tx.connection
     cursors: dict[tuple[str, str, str], datetime] = {}
     for cursor in tx.cursors.all():
@@ -60,6 +62,7 @@ def standing(tx: Tx, flows: Iterable[str], now: datetime) -> Standing:
         unsettled={(flow, state): count for flow, state, count in db.execute(open_ones)},
         paused=_paused(tx, now),
         workers=_workers(tx),
+        lease=_lease(tx, worker),
     )
 
 
@@ -71,3 +74,10 @@ def _workers(tx: Tx) -> dict[str, int]:
     alive = tx.workers.alive()
     stopping = sum(worker.stopping for worker in alive)
     return {"alive": len(alive) - stopping, "stopping": stopping, "overdue": len(tx.workers.overdue())}
+
+
+def _lease(tx: Tx, worker: str) -> float | None:
+    mine = tx.workers.get(worker) if worker else None
+    if mine is None or mine.ended_at is not None:
+        return None
+    return (mine.expires_at - tx.workers.clock()).total_seconds()
