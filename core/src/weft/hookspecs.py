@@ -89,6 +89,8 @@ class Connector:
     demo: str | None = None
     """Dotted path ``module:function`` of the story that ``weft demo --edition <kind>`` tells: an
     ``def story(stage: weft.cli.stage.Stage) -> None``."""
+    editions: str | None = None
+    """``package:file`` of what the connector adds to editions: see :mod:`weft.config.edition`."""
     samples: dict[str, Any] = field(default_factory=dict)
     """Settings that ``weft init`` writes for a new connection of this kind."""
 

@@ -38,7 +38,8 @@ class Record:
     ``key`` identifies it within (connection, company, object). ``version`` is what a guarded write
     compares (an ETag), None where the system has none. ``changed_at`` is the system's own stamp,
     ``changed_by`` the user it names. ``children`` holds the rows of the mapping's ``lines`` under
-    their collection name, and of its ``parts`` under the part's name.
+    their collection name, and of its ``parts`` under the part's name; one that is left out was not read, and
+    nothing is concluded from it.
     """
 
     object: str
@@ -87,7 +88,9 @@ class Query:
 
     ``overlap`` is how many seconds before the last change seen a ``changes`` read begins (None: what the
     connector thinks right). ``fields`` limits the native fields (None: what the mapping needs). ``fresh`` asks for the
-    primary copy where a system has replicas. ``keys_only`` wants keys and versions, no data.
+    primary copy where a system has replicas. ``keys_only`` wants keys and versions, no data. ``remembered`` goes
+    with ``keys``: the canonical fields that linked records had when they were last in agreement, by key; what a
+    vanished record was called may tell where it went.
     """
 
     mode: Mode
@@ -101,6 +104,7 @@ class Query:
     fresh: bool = False
     keys_only: bool = False
     overlap: float | None = None
+    remembered: dict[str, Fields] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -8,10 +8,11 @@ from weft.mapping.loading import packaged
 from weft.model.catalogue import core_entities
 from weft_bc import connector
 from weft_bc.describing import known_objects
-from weft_bc.mappings import mappings
+from weft_bc.mappings import mappings, places
+from weft_bc.settings import BcSettings
 
 ENTITIES = {entity.name: entity for entity in core_entities()}
-PLACES = {"payment_journal": "WEFT", "payment_sign": "-1"}
+PLACES = places(BcSettings.model_construct())
 REQUIRED = {
     "customer", "contact", "vendor", "product", "quote", "sales_order", "sales_invoice", "payment", "currency",
     "country", "unit", "payment_terms", "tax", "item_group", "user", "exchange_rate", "gl_account", "credit_memo",

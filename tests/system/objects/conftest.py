@@ -7,8 +7,9 @@ commands, and what the tests compare is read through them as well, never through
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -126,6 +127,30 @@ class World:
         state = self.runtime.state
         found = self.served.run(lambda: state.read(lambda tx: tx.journal.page(flow=flow, key=left, limit=100)))
         return sorted(found, key=lambda entry: entry.id)
+
+    def settle(self, *flows: str) -> None:
+        """Sync until what an unanswered write became has been found out: its time to land is short here."""
+        import time
+
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            self.sync(*flows, states=("done", "issues"))
+            if not any(issue.next_try_at is not None for flow in flows for issue in self.issues(flow)):
+                return
+            time.sleep(0.3)
+
+    @contextmanager
+    def fault(self, system: str, kind: str, **about: Any) -> Iterator[Any]:
+        """A fault in force for the time being."""
+        from weft.testing.simulator.faults import Fault
+
+        faults = getattr(self, system).faults
+        fault = Fault(kind, **about)  # type: ignore[arg-type]
+        fault = self.served.call(lambda: faults.add(fault))
+        try:
+            yield fault
+        finally:
+            self.served.call(faults.clear)
 
     # -- people in Creatio
 
@@ -265,6 +290,8 @@ def make_world(tmp_path_factory: pytest.TempPathFactory, weft_package: Any) -> I
             right = BusinessCentralSimulator.create(
                 **{"records": 0, "documents": 0, "companies": list(companies), "webhooks": False, **(erp or {})}
             )
+            for sim in (left, right):
+                sim.request_log = deque()  # `quiet` counts all of it
             served = stack.enter_context(serve_in_thread(left, right, right.entra))
             folder = tmp_path_factory.mktemp("world")
             config: dict[str, Any] = {
@@ -298,3 +325,23 @@ def make_world(tmp_path_factory: pytest.TempPathFactory, weft_package: Any) -> I
             return world
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def make_pack(make_world: MakeWorld) -> Callable[..., tuple[World, Any]]:
+    """``make_pack(erp, changes)``: the professional edition's configuration for an ERP, and the ERP's books.
+    ``changes`` are laid over its flows."""
+
+    def make(erp: str, changes: dict[str, dict[str, Any]] | None = None) -> tuple[World, Any]:
+        from tests.system.objects.books_bc import BcBooks
+
+        from weft.cli.init import pack
+        from weft.plugins import Plugins
+
+        flows = yaml.safe_load(pack(Plugins.discover(), {"crm": "creatio", "erp": erp}, "professional"))["flows"]
+        for name, more in (changes or {}).items():
+            flows[name] |= more
+        world = make_world(flows, erp={})
+        return world, {"bc": BcBooks}[erp](world)
+
+    return make

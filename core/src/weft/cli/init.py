@@ -28,20 +28,30 @@ CRM, ERP = "creatio", "bc"
     multiple=True,
     help="A connection by name and kind, instead of --crm and --erp; the first one is the left side. May be repeated.",
 )
+@click.option("--edition", help="A pack of flows: professional. Without it a few flows to start from.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write; default: that of --config.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @click.pass_obj
 def command(
-    app: App, crm: str | None, erp: str | None, connections: tuple[str, ...], output: Path | None, force: bool
+    app: App,
+    crm: str | None,
+    erp: str | None,
+    connections: tuple[str, ...],
+    edition: str | None,
+    output: Path | None,
+    force: bool,
 ) -> None:
     """Write a commented weft.yaml to start from.
 
     \b
     weft init --crm creatio --erp bc
+    weft init --edition professional --crm creatio --erp bc
     weft init --connection crm=creatio --connection eu=bc --connection us=d365fo
     """
     from weft.config.template import template
 
+    if edition is not None and connections:
+        raise click.UsageError("an edition joins two systems: name them by --crm and --erp")
     if connections and (crm or erp):
         raise click.UsageError("name the connections either by --connection or by --crm and --erp")
     wanted = _named(connections) if connections else _sides(crm, erp)
@@ -50,10 +60,39 @@ def command(
         raise ConfigError(f"{target} exists already; --force overwrites it, --output names another file")
     plugins = app.plugins(set(wanted.values()))
     connectors = {kind: plugins.connector(kind) for kind in wanted.values()}
-    text = template(wanted, connectors, entities=_common(plugins, wanted))
+    if edition is None:
+        text = template(wanted, connectors, entities=_common(plugins, wanted))
+    else:
+        text = pack(plugins, wanted, edition)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     console.note(f"{target} is written; fill in addresses and credentials, then run: weft check")
+
+
+def pack(plugins: Plugins, wanted: dict[str, str], edition: str) -> str:
+    """The configuration of an edition; ``wanted`` is connection -> kind, the CRM first."""
+    from types import SimpleNamespace
+
+    from weft.cli.capabilities import entities_of
+    from weft.config.edition import edition as found
+    from weft.config.edition import parts
+    from weft.config.edition_text import System, edition_text
+    from weft.model.catalogue import Catalogue
+
+    text = found(edition)
+    catalogue = Catalogue.of(plugins, SimpleNamespace(entities={}))
+    systems = []
+    for name, kind in wanted.items():
+        connector = plugins.connector(kind)
+        settings = connector.settings.model_construct()
+        said = {
+            entity.name: plugins.call(kind, "weft_impossible", kind=kind, settings=settings, entity=entity.name)
+            for entity in catalogue
+        } if plugins.has(kind, "weft_impossible") else {}  # fmt: skip
+        systems.append(
+            System(name, kind, connector, parts(connector.editions, edition), entities_of(plugins, kind), said)
+        )
+    return edition_text(text, *systems)
 
 
 def _named(given: tuple[str, ...]) -> dict[str, str]:

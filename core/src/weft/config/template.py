@@ -10,7 +10,7 @@ import yaml
 
 from weft.hookspecs import Connector
 
-_HEAD = """\
+HEAD = """\
 # weft.yaml: which systems are connected, and what is kept in agreement between them.
 # Every setting: docs/configuration.md. Check it with `weft check`, preview with `weft plan`.
 # For completion in editors run `weft schema > weft.schema.json` and put this in the first line:
@@ -116,9 +116,9 @@ def template(
     ``connections`` maps names to kinds: the left one first, then one or more right ones. With
     ``entities``, flows of entities that are not among them are written as comments.
     """
-    lines = [_HEAD]
+    lines = [HEAD]
     for name, kind in connections.items():
-        lines.append("\n".join(_connection(name, kind, connectors[kind])) + "\n")
+        lines.append("\n".join(connection_lines(name, kind, connectors[kind])) + "\n")
     lines.append("\n# Each flow keeps one entity in agreement.\n")
     if len(connections) < 2:
         lines.append("# Flows need a second connection.\n")
@@ -131,7 +131,10 @@ def template(
     return "".join(lines).rstrip() + "\n"
 
 
-def _connection(name: str, kind: str, connector: Connector) -> Iterator[str]:
+def connection_lines(
+    name: str, kind: str, connector: Connector, more: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """A connection with the settings worth seeing: the connector's samples, and ``more`` of them."""
     see = f", see {connector.docs}" if connector.docs else ""
     yield f"  {name}:  # {connector.title}{see}"
     yield f"    kind: {kind}"
@@ -139,7 +142,7 @@ def _connection(name: str, kind: str, connector: Connector) -> Iterator[str]:
         info.alias or field: (info.description or "").splitlines()
         for field, info in connector.settings.model_fields.items()
     }
-    for key, value in connector.samples.items():
+    for key, value in {**connector.samples, **(more or {})}.items():
         for line in described.get(key, [])[:1]:
             yield f"    # {line}"
         yield from ("    " + line for line in _yaml({key: value}))

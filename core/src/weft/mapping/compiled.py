@@ -283,11 +283,12 @@ class CompiledMapping:
                 return str(uuid.UUID(id))
             except ValueError:
                 return str(uuid.UUID(bytes=blake2b(id.encode(), digest_size=16).digest()))
-        if len(id) <= where.length:
-            return id
+        room = where.length - len(where.prefix)
+        if len(id) <= room:
+            return where.prefix + id
         number = int.from_bytes(blake2b(id.encode(), digest_size=32).digest(), "big")
         letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-        return "".join(letters[number >> 5 * place & 31] for place in range(min(where.length, 26)))
+        return where.prefix + "".join(letters[number >> 5 * place & 31] for place in range(min(room, 26)))
 
     # -- recognising -------------------------------------------------------------------------------
 

@@ -197,7 +197,10 @@ class OwnKey(Part):
 
     field: str
     form: Literal["guid", "text"] = "text"
-    length: int = 32
+    length: int = Field(default=32, description="most characters the field takes, the prefix among them")
+    prefix: str = Field(
+        default="", description="text every key begins with; by it a mapping's `when` knows its records again"
+    )
 
 
 class Mapping(Part):
@@ -248,6 +251,11 @@ class Mapping(Part):
         0, description="the server's longest operation: how long an unanswered write may still land"
     )
     read_only: bool = False
+    only_moved: bool = Field(
+        False,
+        description="records get here only by a move of a linked one (a posted line becomes a ledger entry): none is "
+        "listed, searched or created here",
+    )
     fields: FieldMaps
     source: str | None = Field(None, exclude=True, description="file the document came from")
     placeholders: dict[str, str] = Field(default_factory=dict, exclude=True)

@@ -15,6 +15,8 @@ from weft.sync.work import Caught
 
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
+    from weft.model.values import Fields
+    from weft.state.links import Link
     from weft.state.tx import Tx
     from weft.sync.flow import End
     from weft.sync.run import Run
@@ -30,12 +32,23 @@ class Fetched:
     invisible: set[str] = field(default_factory=set)
 
 
-async def fetch(run: Run, end: End, compiled: CompiledMapping, company: str, keys: Sequence[str]) -> Fetched:
-    """Read records by key, fresh. A key the connector says nothing about counts as invisible."""
+async def fetch(
+    run: Run,
+    end: End,
+    compiled: CompiledMapping,
+    company: str,
+    keys: Sequence[str],
+    remembered: dict[str, Fields] | None = None,
+) -> Fetched:
+    """Read records by key, fresh. A key the connector says nothing about counts as invisible. ``remembered``: what
+    linked ones held last, by key."""
     answer = Fetched()
     if not keys:
         return answer
-    query = Query("keys", compiled.mapping, company=company, keys=list(dict.fromkeys(keys)), fresh=True)
+    query = Query(
+        "keys", compiled.mapping, company=company, keys=list(dict.fromkeys(keys)), fresh=True,
+        remembered=remembered or {},
+    )  # fmt: skip
     records: list[Record] = []
     async for page in run.pages(end, query):
         records.extend(page.records)
@@ -85,7 +98,37 @@ async def unsettled(
 async def scan(
     run: Run, end: End, compiled: CompiledMapping, company: str
 ) -> AsyncIterator[tuple[list[Caught], str | None, int | None]]:
-    """All records of an end, mapped in: (records, cursor, expected total) a page."""
+    """All records of an end, mapped in: (records, cursor, expected total) a page. Of those that only move here,
+    the linked ones."""
+    if compiled.mapping.only_moved:
+        async for keys in _linked(run, end, compiled, company):
+            yield list((await fetch(run, end, compiled, company, keys)).found.values()), None, None
+        return
     query = Query("scan", compiled.mapping, company=company)
     async for page in run.pages(end, query):
         yield await run.catch(end, compiled, company, page.records), page.cursor, page.total
+
+
+async def _linked(run: Run, end: End, compiled: CompiledMapping, company: str) -> AsyncIterator[list[str]]:
+    """Keys of the linked records of a mapping, a page at a time."""
+    left, after = end.side == "left", 0
+    while True:
+
+        def read(tx: Tx, after: int = after) -> list[Link]:
+            return tx.links.page(
+                after, 500, entity=run.flow.entity.name,
+                left_connection=end.connection if left else None, right_connection=None if left else end.connection,
+            )  # fmt: skip
+
+        links = await run.runtime.state.read(read)
+        if not links:
+            return
+        after = links[-1].id
+        mine = [
+            link.left_key if left else link.right_key
+            for link in links
+            if (link.left_variant if left else link.right_variant) == compiled.mapping.variant
+            and (link.left_company if left else link.right_company) == company
+        ]
+        if mine:
+            yield mine

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weft.records import Query, Side
 from weft.state.cursors import Cursor
 from weft.sync import deletes
+from weft.sync.known import key_of
 from weft.sync.settle import Settlement
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ async def changes(run: Run, pipeline: Pipeline) -> None:
     known = True
     for end in run.flow.ends():
         for company in end.companies:
-            for compiled in end.mappings.values():
+            for compiled in end.listed.values():
                 known &= await _changes_of(run, pipeline, end, company, compiled)
     if not known:
         await sweep_all(run, pipeline)
@@ -132,7 +133,7 @@ async def sweep_all(run: Run, pipeline: Pipeline) -> None:
             if end.side != side:
                 continue
             for company in end.companies:
-                for compiled in end.mappings.values():
+                for compiled in end.listed.values():
                     cursors += await scan_place(run, pipeline, end, company, compiled, mark=True)
         if not run.plan_only:
             await deletes.unseen(run, side, run.epoch)
@@ -166,17 +167,21 @@ async def followed(run: Run, pipeline: Pipeline) -> None:
 
 
 async def _read_followed(run: Run, pipeline: Pipeline, links: Sequence[Link]) -> None:
-    groups: dict[tuple[Side, str, str, str], list[str]] = defaultdict(list)
+    groups: dict[tuple[Side, str, str, str], list[Link]] = defaultdict(list)
     for link in links:
         left = run.flow.left.mappings.get(link.left_variant)
         right = run.flow.rights[link.right_connection].mappings.get(link.right_variant)
         if left is not None and left.follow is not None:
-            groups["left", link.left_connection, link.left_company, link.left_variant].append(link.left_key)
+            groups["left", link.left_connection, link.left_company, link.left_variant].append(link)
         if right is not None and right.follow is not None:
-            groups["right", link.right_connection, link.right_company, link.right_variant].append(link.right_key)
-    for (side, connection, company, variant), keys in groups.items():
+            groups["right", link.right_connection, link.right_company, link.right_variant].append(link)
+    for (side, connection, company, variant), group in groups.items():
         end = run.flow.end(side, connection)
-        query = Query("keys", end.mappings[variant].mapping, company=company, keys=keys)
+        query = Query("keys", end.mappings[variant].mapping, company=company, keys=[key_of(one, side) for one in group])
         mark = await run.mark()
+        vanished: set[str] = set()
         async for page in run.pages(end, query):
             await pipeline.page(end, end.mappings[variant], company, page.records, mark=mark)
+            vanished.update(page.gone, (moved.key for moved in page.moved))
+        if vanished:
+            await deletes.suspected(run, side, [one for one in group if key_of(one, side) in vanished])

@@ -181,7 +181,8 @@ async def asked(run: Run, side: Side, links: Sequence[Link]) -> None:
         compiled = end.mappings.get(variant)
         if compiled is None:
             continue
-        fetched = await fetch(run, end, compiled, company, [key_of(link, side) for link in group])
+        held = {key_of(link, side): Base.read(_base(link, side)).fields for link in group}
+        fetched = await fetch(run, end, compiled, company, list(held), held)
         settlement = Settlement(run)
         gone: list[Work] = []
         for link in group:
@@ -206,6 +207,10 @@ async def asked(run: Run, side: Side, links: Sequence[Link]) -> None:
                 )
         await vanished(run, side, gone, settlement)
         await settlement.commit()
+
+
+def _base(link: Link, side: Side) -> str | None:
+    return link.left_base if side == "left" else link.right_base
 
 
 def _gone_on_both(link: Link, settlement: Settlement) -> None:

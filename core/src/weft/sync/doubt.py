@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from weft.model.values import Ref
+from weft.model.values import EMPTY, Ref
 from weft.records import Canonical, Condition, Hint, Query, Side
 from weft.state.intents import Intent
 from weft.sync import recall
@@ -288,11 +288,17 @@ async def ours(run: Run, end: End, company: str, fresh: Sequence[Caught], settle
 
 
 def _holds(pair: Pair, intent: Intent, hit: Caught) -> bool:
-    """Does the record hold everything that was sent?"""
+    """Does the record hold everything that was sent? A code the system does not know may have been left out."""
     if hit.canonical is None:
         return False
     now, same = hit.canonical.fields, pair.comparator.same
-    return all(same(n, now[n], v) for n, v in intent.payload["fields"].items() if n in now)
+    specs = pair.mapping(intent.side).fields
+    optional = {spec.canonical for spec in specs if spec.map.missing.policy == "empty"}
+    return all(
+        same(n, now[n], v) or (n in optional and now[n] is EMPTY)
+        for n, v in intent.payload["fields"].items()
+        if n in now
+    )
 
 
 async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:

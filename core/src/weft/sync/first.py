@@ -88,7 +88,7 @@ class StagedMatcher:
         if caught.canonical is None:
             return None
         companies = far.companies if company is None else (company,)
-        for variant, compiled in far.mappings.items():
+        for variant, compiled in far.listed.items():
             for rule in rules_of(run, compiled):
                 value = match_value(compiled, caught.canonical, rule)
                 if value is None:
@@ -149,7 +149,7 @@ async def _together(reads: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 async def _stage_end(run: Run, end: End, scratch: Scratch) -> list[Cursor]:
     cursors: list[Cursor] = []
     for company in end.companies:
-        for compiled in end.mappings.values():
+        for compiled in end.listed.values():
             cursors += await _stage(run, end, company, compiled, scratch)
     return cursors
 
@@ -200,7 +200,7 @@ def _place_of(link: Link, side: Side) -> Place:
 async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher, mark: int) -> None:
     for end in run.flow.ends():
         for company in end.companies:
-            for variant, compiled in end.mappings.items():
+            for variant, compiled in end.listed.items():
                 size = max(PAGE, run.flow.config.batch)
                 pages = scratch.pages(Place(end.side, end.connection, company, variant), size)
 

@@ -39,11 +39,16 @@ class End:
     mappings: Mapping[str, CompiledMapping]
     max_batch: int
 
+    @property
+    def listed(self) -> Mapping[str, CompiledMapping]:
+        """The mappings whose records are listed and searched; to the others records only move."""
+        return {name: one for name, one in self.mappings.items() if not one.mapping.only_moved}
+
     def variant_for(self, canonical: Canonical) -> CompiledMapping:
         """The variant in which a record from the other side is created here."""
         fallback: CompiledMapping | None = None
         for compiled in self.mappings.values():
-            if compiled.mapping.read_only:
+            if compiled.mapping.read_only or compiled.mapping.only_moved:
                 continue
             if compiled.accepts is None:
                 fallback = fallback or compiled

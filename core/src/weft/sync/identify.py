@@ -90,7 +90,8 @@ async def read_others(run: Run, works: Sequence[Work], out: Identified) -> None:
     for (side, connection, company, variant), group in places.items():
         end = run.flow.end(side, connection)
         keys = [key_of(work.link, side) for work in group if work.link is not None]
-        fetched = await fetch(run, end, end.mappings[variant], company, keys)
+        held = {key_of(work.link, side): work.half(side).base.fields for work in group if work.link is not None}
+        fetched = await fetch(run, end, end.mappings[variant], company, keys, held)
         for work in group:
             if work.link is not None:
                 _take(work, work.link, side, fetched, out)
@@ -226,7 +227,7 @@ class LiveMatcher:
     ) -> dict[str, Candidates]:
         answer: dict[str, Candidates] = {}
         company = target.company if far.side == "right" else (far.companies or ("",))[0]
-        for variant, compiled in far.mappings.items():
+        for variant, compiled in far.listed.items():
             for rule in rules_of(run, compiled):
                 asking = [c for c in records if c.record.key not in answer and c.canonical is not None]
                 if asking:

@@ -123,7 +123,7 @@ async def _hinted(run: Run, pipeline: Pipeline, hints: Sequence[PendingHint]) ->
                 for place in places:
                     if keys:
                         await pipeline.keys(end, compiled, place, keys)
-                    if len(keys) < len(group):
+                    if len(keys) < len(group) and not compiled.mapping.only_moved:
                         await scan_place(run, pipeline, end, place, compiled, mark=False)
         await run.runtime.state.write(partial(_drop_hints, group))
 

@@ -156,6 +156,8 @@ def _lines(
 
     pairs = []
     for name in pair.collections:
+        if name not in left.lines or name not in right.lines:
+            continue  # not read: nothing is known of the lines there
         comparator = pair.line_comparators[name]
         pairs += align(
             name,

@@ -40,6 +40,7 @@ def weft_connector() -> Connector:
         commands="weft_bc.commands:bc",
         simulator="weft_bc.simulator.server:simulators",
         demo="weft_bc.demo:story",
+        editions="weft_bc:editions.yaml",
         samples={
             "tenant": "00000000-0000-0000-0000-000000000000",
             "environment": "production",

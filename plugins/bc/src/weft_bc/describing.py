@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -11,7 +11,8 @@ from weft.net import json as exact_json
 from weft.net.odata.metadata import EntityType, Metadata
 from weft.net.odata.metadata import Property as Native
 from weft.records import ObjectSchema, Property
-from weft_bc.selection import LOCAL_CURRENCY
+from weft_bc.dimensions import dimensioned
+from weft_bc.selection import LOCAL_CURRENCY, POSTED, PREFIX
 from weft_bc.session import BcSession
 
 _KINDS = {
@@ -40,10 +41,10 @@ async def describe(session: BcSession, objects: Sequence[str] | None) -> AsyncIt
     meta = await session.metadata()
     for name in objects if objects is not None else sorted(meta.sets):
         if name in meta.sets:
-            yield schema(name, meta.entity(name), meta)
+            yield schema(name, meta.entity(name), meta, session.settings.dimensions.values())
 
 
-def schema(name: str, type_: EntityType, meta: Metadata) -> ObjectSchema:
+def schema(name: str, type_: EntityType, meta: Metadata, dimensions: Iterable[str] = ()) -> ObjectSchema:
     facts = known_objects().get(name, {})
     read_only = frozenset(facts.get("read_only", ()))
     can = facts.get("can", "CUD")
@@ -52,6 +53,9 @@ def schema(name: str, type_: EntityType, meta: Metadata) -> ObjectSchema:
         for prop in type_.properties.values()
     }
     properties[LOCAL_CURRENCY] = Property(LOCAL_CURRENCY, "text", 10, read_only=True)
+    properties[POSTED] = Property(POSTED, "boolean", read_only=True)
+    if dimensioned(name):
+        properties |= {f"{PREFIX}{code}": Property(f"{PREFIX}{code}", "text", 20) for code in dimensions}
     return ObjectSchema(
         name, tuple(type_.keys), properties, can_create="C" in can, can_update="U" in can, can_delete="D" in can
     )

@@ -17,8 +17,10 @@ from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.rows import Row
 from weft.net.odata.sending import Answer, Call, halt
 from weft.records import Child, Error, Item, Outcome
-from weft_bc.failures import DUPLICATE, is_missing, is_outage, told
+from weft_bc.dimensions import named, others, put
+from weft_bc.failures import DUPLICATE, is_missing, is_outage, reading, told
 from weft_bc.outcomes import failed, set_in, typed
+from weft_bc.receipts import receive
 from weft_bc.rows import ETAG
 from weft_bc.selection import LinePlan, Plan
 from weft_bc.session import Primary
@@ -101,20 +103,19 @@ class DocumentWriter:
         if row is None or not self.whole:
             row = await self._read(key)
         self._match_new(row, numbers)
-        return row, key
+        return await self._dimensions(key) or row, key
 
     async def _deep_insert(self, numbers: dict[str, int]) -> Call:
         item, session = self.item, self.session
         meta = await session.metadata()
-        body = await self.writer.body(item.object, item.data)
+        path, body = await self.writer.new(item)
         for line in self.plan.lines:
             rows = [child for child in item.children if child.collection == line.name and child.op == "create"]
             if rows:
                 known = await session.properties(line.map.object)
                 body[line.expand.name] = [
-                    {**self._place(line, numbers[child.id]), **typed(child.data, known, meta)} for child in rows
+                    {**self._place(line, numbers[child.id]), **typed(others(child.data), known, meta)} for child in rows
                 ]
-        path = session.path(item.company, item.object)
         expand = ODataQuery(expand=self.plan.expand)
         return Call(item, "POST", session.client.relative(path, None, expand), body, creates=True)
 
@@ -166,12 +167,12 @@ class DocumentWriter:
         item, session = self.item, self.session
         resumed = self.done
         path = session.path(item.company, (item.object, session.key(key)))
-        if item.data and "header" not in self.noted:
-            body = await self.writer.body(item.object, item.data)
+        body = await self.writer.body(item.object, item.data)
+        if body and "header" not in self.noted:
             answer = await self.sender.send(Call(item, "PATCH", path, body, {"If-Match": item.version or "*"}))
             self._must(answer)
             await self._note("header", key)
-        elif item.children and item.version is not None and not resumed:
+        elif (item.children or item.data) and item.version is not None and not resumed:
             # The header's tag stands for the lines too: it changes with every write to them.
             row = await self._read(key)
             if row.get(ETAG) != item.version:
@@ -189,16 +190,41 @@ class DocumentWriter:
                 row = await self._read(key)
             await self._line(path, row, child)
             stale = True
-        if not item.actions:
-            return None
+        after = await self._dimensions(key)
+        if after is not None or not item.actions:
+            return after
         return await self._read(key) if stale else row
+
+    async def _dimensions(self, key: str) -> Row | None:
+        """Dimensions of the document and of its lines, which have rows of their own. Returns the document as it is
+        then, None when there were none to set."""
+        item, session = self.item, self.session
+        wanted = [(item.object, key, named(item.data))]
+        for child in item.children:
+            line_key = self.keys.get(child.id) or child.key
+            if child.op != "delete" and line_key is not None:
+                wanted.append((self.lines[child.collection].map.object, line_key, named(child.data)))
+        put_any = False
+        for object, record, values in wanted:
+            if item.op == "create":
+                values = {code: value for code, value in values.items() if value}
+            if values:
+                put_any = True
+                with reading():
+                    answer = await put(
+                        self.sender, item, session.path(item.company, (object, session.key(record))), values
+                    )
+                if answer is not None:
+                    self.done = True
+                    self._must(answer)
+        return await self._read(key) if put_any else None
 
     async def _line(self, path: str, row: Row, child: Child) -> None:
         session, item = self.session, self.item
         line = self.lines[child.collection]
         meta = await session.metadata()
         known = await session.properties(line.map.object)
-        body = typed(child.data, known, meta)
+        body = typed(others(child.data), known, meta)
         there = {str(one[line.map.key]): one for one in row.get(line.expand.name) or ()}
         url = f"{path}/{line.expand.name}"
         if child.op == "create":
@@ -268,6 +294,17 @@ class DocumentWriter:
                 await self._note(f"action:{name}", key)
                 continue  # an earlier attempt posted it, its answer was lost
             set_, dot, action = native.rpartition(".")
+            if action == "receive":
+                row = await self._read(key)
+                with reading():
+                    refused = await receive(session, self.sender, item, row)
+                if refused is not None:
+                    self.done = True
+                    self._must(refused)
+                await self._note(f"action:{name}", key)
+                row = await self._read(key)
+                etag = str(row.get(ETAG) or "") or None
+                continue
             if dot:  # lines of a journal are posted with their batch, which any journal's id opens
                 row = row or await self._read(key)
                 target, guard = (set_, session.key(str(row.get("journalId")))), {}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from weft.errors import ConfigError
-from weft.net.odata.query import Query, eq
+from weft.net.limiter import Lane
+from weft.net.odata.query import Query, any_of, eq
+from weft.records import Moved
 from weft_bc.failures import reading
+from weft_bc.rows import TERMS, chunks
 from weft_bc.selection import Plan
 from weft_bc.session import BcSession
 
@@ -27,6 +32,28 @@ async def readable_path(session: BcSession, company: str, plan: Plan) -> str:
                           f"as `where: {{{NAMED_BY}: …}}`")  # fmt: skip
     return session.path(company, (batches, session.key(await batch_id(session, company, plan.object, code))),
                         plan.object)  # fmt: skip
+
+
+async def posted_lines(
+    session: BcSession, company: str, numbers: Mapping[str, str], headers: dict[str, str], lane: Lane
+) -> dict[str, Moved]:
+    """Which vanished lines, by key, were posted: the general ledger has entries of their document number."""
+    found: dict[str, Moved] = {}
+    by_number = {number: key for key, number in numbers.items()}
+    for some in chunks(list(by_number), TERMS):
+        query = Query(
+            select=("id", "entryNumber", "documentNumber"), filter=any_of("documentNumber", some),
+            orderby=("entryNumber desc",),
+        )  # fmt: skip
+        with reading():
+            path = session.path(company, "generalLedgerEntries")
+            async for page in session.client.pages(path, query, headers=headers, lane=lane):
+                for row in page.rows:
+                    key = by_number.get(str(row["documentNumber"]))
+                    if key is not None:
+                        reason = f"posted as document {row['documentNumber']}"
+                        found.setdefault(key, Moved(key, "generalLedgerEntries", str(row["id"]), company, reason))
+    return found
 
 
 async def batch_id(session: BcSession, company: str, lines: str, code: str) -> str:

@@ -13,6 +13,7 @@ from weft.net.odata.query import any_of
 from weft.net.odata.rows import Row
 from weft.records import Moved, Page, Query
 from weft_bc.failures import is_missing, reading
+from weft_bc.journals import BATCHES, posted_lines
 from weft_bc.rows import TERMS, chunks, records
 from weft_bc.selection import Plan
 from weft_bc.session import BcSession, Primary
@@ -51,7 +52,7 @@ async def by_keys(session: BcSession, plan: Plan, query: Query, *, lane: Lane) -
         there = {record.key.lower() for record in page.records}
         absent = [key for key in some if key.lower() not in there]
         if absent:
-            await _tell_apart(session, plan, query.company, absent, page, headers, lane)
+            await _tell_apart(session, plan, query, absent, page, headers, lane)
         yield page
 
 
@@ -69,13 +70,13 @@ async def _list(
 async def _tell_apart(
     session: BcSession,
     plan: Plan,
-    company: str,
+    query: Query,
     keys: Sequence[str],
     page: Page,
     headers: dict[str, str],
     lane: Lane,
 ) -> None:
-    client = session.client
+    client, company = session.client, query.company
     head = {**headers, "Accept-Language": session.settings.language}
     one = ODataQuery(select=plan.select, expand=plan.expand)
     late: list[Row] = []
@@ -102,8 +103,18 @@ async def _tell_apart(
                 raise EndpointDown(f"{session.http.system}: no answer about {plan.object}({key})")
     page.records += await records(session, plan, company, late, headers=headers, lane=lane)
     moved = await _moved(session, plan.object, company, missing, headers, lane)
+    if plan.object in BATCHES:
+        moved |= await posted_lines(session, company, _numbers(plan, query, missing), headers, lane)
     page.moved += moved.values()
     page.gone += [key for key in missing if key not in moved]
+
+
+def _numbers(plan: Plan, query: Query, keys: Sequence[str]) -> dict[str, str]:
+    """Document numbers that vanished lines of a journal had."""
+    field = plan.mapping.fields.get("documentNumber")
+    name = field.canonical if field is not None else None
+    found = {key: query.remembered.get(key, {}).get(name or "number") for key in keys}
+    return {key: str(number) for key, number in found.items() if isinstance(number, str) and number}
 
 
 async def _moved(

@@ -3,28 +3,56 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
-from weft.mapping.document import Mapping
+from weft.mapping.document import FieldMap, Mapping
 from weft.mapping.loading import packaged
+from weft_bc.dimensions import dimensioned
+from weft_bc.selection import PREFIX
 from weft_bc.settings import BcSettings
 
 
-def mappings(settings: BcSettings, entity: str) -> list[Mapping]:
-    """Documents of one entity. The wait for an unanswered write comes from the settings."""
-    places = {
-        "payment_journal": settings.payment_journal,
+def places(settings: BcSettings) -> dict[str, str]:
+    """What stands for the names in braces."""
+    names = (
+        "payment_journal", "vendor_payment_journal", "deposit_journal", "check_journal", "card_journal",
+        "journal_prefix",
+    )  # fmt: skip
+    return {
+        **{name: str(getattr(settings, name)) for name in names},
         "payment_sign": "-1" if settings.payment_sign == "negative" else "1",
     }
-    return [
-        document if document.read_only else document.model_copy(update={"settle_seconds": settings.settle_seconds})
-        for document in packaged(__package__, entity, places)
-    ]
+
+
+def mappings(settings: BcSettings, entity: str) -> list[Mapping]:
+    """Documents of one entity. The wait for an unanswered write comes from the settings, as do the dimensions."""
+    return [_fitted(document, settings) for document in packaged(__package__, entity, places(settings))]
+
+
+def _fitted(document: Mapping, settings: BcSettings) -> Mapping:
+    if document.read_only:
+        return document
+    changed: dict[str, Any] = {"settle_seconds": settings.settle_seconds}
+    own = {
+        f"{PREFIX}{code}": FieldMap.model_validate(
+            {"from": f"dimensions.{name}", "ref": "dimension_value", "by": "code", "max": 20, "compare": "casefold"}
+        )
+        for name, code in settings.dimensions.items()
+    }
+    if own and dimensioned(document.object.read):
+        changed["fields"] = {**document.fields, **own}
+    if own and document.lines:
+        changed["lines"] = {
+            name: lines.model_copy(update={"fields": {**lines.fields, **own}}) if dimensioned(lines.object) else lines
+            for name, lines in document.lines.items()
+        }
+    return document.model_copy(update=changed)
 
 
 @cache
 def objects() -> tuple[str, ...]:
     """Objects that master and document mappings read: those worth watching."""
-    places = {"payment_journal": "", "payment_sign": "1"}
+    filled = places(BcSettings.model_construct())
     watched = ("customer", "vendor", "product", "quote", "sales_order", "sales_invoice", "credit_memo", "bill")
-    found = [m.object.read for entity in watched for m in packaged(__package__, entity, places) if not m.optional]
+    found = [m.object.read for entity in watched for m in packaged(__package__, entity, filled) if not m.optional]
     return tuple(dict.fromkeys(found))

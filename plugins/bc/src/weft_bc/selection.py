@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Fields
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 LOCAL_CURRENCY = "weft.localCurrency"
 """Field this connector adds to a record whose mapping asks for it: the company's currency code."""
+POSTED = "weft.posted"
+"""Likewise, of a journal batch: whether it holds no line any more."""
+PREFIX = "weft.dimension."
+"""Likewise: the code of a dimension follows, the field holds the code of its value."""
+DIMENSIONS = "dimensionSetLines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class LinePlan:
     name: str
     map: LineMap
     expand: Expand
+    dimensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,8 @@ class Plan:
     lines: tuple[LinePlan, ...] = ()
     parts: tuple[PartPlan, ...] = ()
     local_currency: bool = False
+    dimensions: tuple[str, ...] = ()
+    """Codes of the dimensions that the mapping reads."""
     missing: tuple[str, ...] = field(default=())
     """Fields the mapping reads that this environment does not have."""
 
@@ -73,6 +82,7 @@ class Plan:
         return [
             *(line.expand for line in self.lines),
             *(part.expand for part in self.parts if part.expand is not None),
+            *([_dimension_rows()] if self.dimensions else []),
         ]
 
 
@@ -99,6 +109,8 @@ class Plans:
         main = set_type(meta, mapping.object.read, mapping.at("object"))
         compiled = None if entity is None else self.compiled(mapping, entity)
         wanted = [mapping.key[0], *([mapping.changed] if mapping.changed else [])]
+        if mapping.own_key is not None:
+            wanted.append(mapping.own_key.field)  # by it core knows a record that one of its own creates has made
         if query.fields is not None:
             wanted += query.fields
         elif compiled is not None and not query.keys_only:
@@ -125,7 +137,8 @@ class Plans:
                 for name, part in (mapping.parts.items() if full else ())
             ),
             local_currency=LOCAL_CURRENCY in names,
-            missing=tuple(name for name in names if name not in known and name != LOCAL_CURRENCY),
+            dimensions=_dimensions(names) if full else (),
+            missing=tuple(name for name in names if name not in known and not name.startswith("weft.")),
         )
 
 
@@ -161,8 +174,19 @@ def line_plan(
     wanted = [] if compiled is None else [lines.key, *compiled.line_fields(name)]
     select = tuple(dict.fromkeys(field for field in wanted if field in known))
     order = (lines.order,) if lines.order in known else ()
+    dimensions = _dimensions(wanted)
+    inner = [_dimension_rows()] if dimensions else []
     filter_ = where_term(lines.where, meta.type(nav.type), meta)
-    return LinePlan(name, lines, Expand(nav.name, select=select, filter=filter_, orderby=order))
+    expand = Expand(nav.name, select=select, filter=filter_, orderby=order, expand=inner)
+    return LinePlan(name, lines, expand, dimensions)
+
+
+def _dimensions(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
+
+
+def _dimension_rows() -> Expand:
+    return Expand(DIMENSIONS, select=("code", "valueCode"))
 
 
 def part_plan(

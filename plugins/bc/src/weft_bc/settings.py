@@ -15,6 +15,9 @@ ONLINE = "https://api.businesscentral.dynamics.com"
 LOGIN = "https://login.microsoftonline.com/{tenant}"
 
 
+DimensionName = Literal["business_unit", "department", "cost_centre", "project"]
+
+
 class AuthSettings(BaseModel):
     """Either an application registered in Microsoft Entra (``client_id`` with a secret or a
     certificate), or, on premises, a user with a web service access key or password."""
@@ -91,6 +94,21 @@ class BcSettings(BaseModel):
     payment_sign: Literal["negative", "positive"] = Field(
         "negative", description="sign of a receipt in that journal; try it out in a sandbox before the first run"
     )
+    vendor_payment_journal: str = Field("WEFT", description="code of the vendor payment journal")
+    receipt_journal: str = Field(
+        "WEFTSR",
+        description="code of the customer payment journal in which sales receipts are paid; weft posts it whole",
+    )
+    deposit_journal: str = Field("WEFTDEP", description="code of the general journal that deposits are entered in")
+    check_journal: str = Field("WEFTCHK", description="code of the general journal that checks are entered in")
+    card_journal: str = Field("WEFTCARD", description="code of the general journal that card charges are entered in")
+    journal_prefix: str = Field(
+        "WJ", min_length=1, max_length=4, description="what the codes of batches that are journal entries begin with"
+    )
+    dimensions: dict[DimensionName, str] = Field(
+        default_factory=dict, description="which dimensions travel: business_unit, department, cost_centre, project -> "
+        "code of the dimension in Business Central",
+    )  # fmt: skip
     webhook_objects: list[str] | None = Field(
         None, description="entity sets to subscribe to; default: those of the packaged mappings that can notify"
     )

@@ -8,6 +8,7 @@ from typing import Any
 from weft.net.odata.outcomes import side_by_side, until_halt
 from weft.net.odata.sending import Answer, Call
 from weft.records import Context, Error, Intents, Item, Outcome, Query, Record
+from weft_bc.dimensions import named, others
 from weft_bc.documents import DocumentWriter
 from weft_bc.journals import BATCHES, NAMED_BY, batch_id
 from weft_bc.outcomes import failed, key_in, typed
@@ -19,7 +20,7 @@ from weft_bc.session import BcSession
 
 def _in_steps(item: Item) -> bool:
     """Does it take more than one request, or did an earlier attempt leave steps undone?"""
-    if item.children or item.actions or item.op == "action" or (item.op == "create" and item.key):
+    if item.children or item.actions or item.op == "action" or (item.op == "create" and item.key) or named(item.data):
         return True
     return bool(item.mapping.lines) and item.op in ("create", "update")
 
@@ -77,14 +78,7 @@ class Writer:
         """The single request of an item without lines; one without a method has nothing to send."""
         session = self.session
         if item.op == "create":
-            body = await self.body(item.object, item.data)
-            path = session.path(item.company, item.object)
-            batches = BATCHES.get(item.object)
-            if batches is not None:
-                code = str(item.data.get(NAMED_BY) or "")
-                journal = await batch_id(session, item.company, item.object, code)
-                path = session.path(item.company, (batches, session.key(journal)), item.object)
-                body.pop(NAMED_BY, None)
+            path, body = await self.new(item)
             return Call(item, "POST", path, body, creates=True)
         if item.key is None:
             raise ValueError(f"a {item.op} needs the record's key")
@@ -97,10 +91,21 @@ class Writer:
             return Call(item, "", url)
         return Call(item, "PATCH", url, body, guard)
 
+    async def new(self, item: Item) -> tuple[str, dict[str, Any]]:
+        """Where a new record is posted to, and the body: a line of a journal goes into its batch."""
+        session = self.session
+        body = await self.body(item.object, item.data)
+        batches = BATCHES.get(item.object)
+        if batches is None:
+            return session.path(item.company, item.object), body
+        journal = await batch_id(session, item.company, item.object, str(item.data.get(NAMED_BY) or ""))
+        body.pop(NAMED_BY, None)
+        return session.path(item.company, (batches, session.key(journal)), item.object), body
+
     async def body(self, object: str, data: Mapping[str, Any]) -> dict[str, Any]:
         meta = await self.session.metadata()
         known = await self.session.properties(object)
-        return typed(data, known, meta)
+        return typed(others(data), known, meta)
 
     async def _outcome(self, item: Item, answer: Answer) -> Outcome:
         if answer.state != "done":

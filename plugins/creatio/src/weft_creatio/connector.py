@@ -23,6 +23,7 @@ def weft_connector() -> Connector:
         max_batch=100,
         commands="weft_creatio.commands:creatio",
         simulator="weft_creatio.simulator:create",
+        editions="weft_creatio:editions.yaml",
         samples={
             "url": "https://acme.creatio.com",
             "auth": {

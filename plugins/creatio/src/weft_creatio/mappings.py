@@ -37,7 +37,7 @@ def stock_only(mappings: list[Mapping], names: Names) -> list[Mapping]:
     }
     found = []
     for mapping in mappings:
-        if mapping.object.read in own:
+        if mapping.object.read in own or any(name in (mapping.when or "") for name in columns):
             continue
         data = mapping.model_dump(by_alias=True, exclude_unset=True)
         data["fields"] = {name: value for name, value in data["fields"].items() if _native(name) not in columns}

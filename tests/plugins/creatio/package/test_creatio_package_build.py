@@ -148,7 +148,7 @@ def test_files_are_written_as_creatio_writes_them(model: PackageModel) -> None:
         elif path.endswith(".json") and not (path.endswith("metadata.json") and text.startswith("=")):
             json.loads(text)
             assert not re.search(r"(?<!\\)/Date\(", text), path
-    assert '"ModifiedOnUtc": "\\/Date(1763337600000)\\/"' in tree["descriptor.json"].decode("utf-8-sig")
+    assert '"ModifiedOnUtc": "\\/Date(1795824000000)\\/"' in tree["descriptor.json"].decode("utf-8-sig")
 
 
 def test_metadata_of_an_own_object_line_by_line(model: PackageModel) -> None:

@@ -67,7 +67,7 @@ async def test_steps_in_order_with_a_chunked_upload(
     order = [request.path.split("?")[0].rsplit("/", 1)[1] for request in site.requests]
     assert [step for step in order if step != "GetLogFile"] == [
         *("UploadPackage", "UploadPackage", "CreateBackup", "InstallPackage", "RunODataBuild"),
-        *("IsODataBuildRunning", "UsrBill", "UsrWeftOutbox"),
+        *("IsODataBuildRunning", "UsrBankAccount", "UsrWeftOutbox"),
     ]
     assert slept.seconds == []
 
@@ -76,16 +76,16 @@ async def test_waits_while_the_odata_assembly_is_built(site: Any, archive: bytes
     site.on("POST", f"{EXPLORER}/RunODataBuild", EndpointDown("restarting"), {"success": True})
     site.on("POST", f"{EXPLORER}/IsODataBuildRunning", {"value": True}, {"value": True}, {"value": False})
     not_yet = (404, {"Message": "No HTTP resource was found"})
-    site.on("GET", "odata/UsrBill", not_yet, EndpointDown("recycling"), {"value": []})
+    site.on("GET", "odata/UsrBankAccount", not_yet, EndpointDown("recycling"), {"value": []})
     await install(site, archive, NAME, root=ROOT, waiting=waiting)
     assert slept.seconds == [5] * 5
-    assert len(site.seen("odata/UsrBill?")) == 3
+    assert len(site.seen("odata/UsrBankAccount?")) == 3
 
 
 async def test_a_site_that_cannot_tell_about_its_build_is_probed(site: Any, archive: bytes, waiting: Waiting) -> None:
     site.on("POST", f"{EXPLORER}/IsODataBuildRunning", (404, b"<html>no such page</html>"))
     await install(site, archive, NAME, root=ROOT, waiting=waiting)
-    assert len(site.seen("odata/UsrBill?")) == 1
+    assert len(site.seen("odata/UsrBankAccount?")) == 1
 
 
 async def test_objects_that_never_appear_are_an_error_with_the_last_answer(
