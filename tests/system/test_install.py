@@ -234,7 +234,7 @@ print("\\n".join(failed))
 """
 # Migrations run inside alembic; __main__ acts when imported.
 NEVER_IMPORTED = r"\.migrations\.|__main__$"
-FOR_THE_DAEMON = r"^weft\.(alerts|telemetry\.(health|metrics|traces))"
+FOR_THE_DAEMON = r"^weft\.(alerts|jobs|server|telemetry\.(health|metrics|traces))"
 
 
 def test_production_code_imports_with_what_is_declared(make: Make) -> None:
