@@ -58,6 +58,8 @@ async def test_what_is_old_is_forgotten_at_its_time(runtime: Runtime, caplog: py
     with runtime.state.begin(writes=False) as tx:
         assert tx.journal.page() == []
         assert all(tx.journal.verify_chain(id).ok for id in ("r1", "r3", "r5"))
+        assert tx.statistics.since(NOW - timedelta(days=90), 300) == []
+        assert tx.statistics.since(NOW - timedelta(days=90), 3600)
     assert "forgot 3 journals (3 entries), 3 runs" in caplog.text
 
 

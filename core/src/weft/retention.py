@@ -16,6 +16,7 @@ import orjson
 
 from weft.errors import ConfigError, StateError, WeftError
 from weft.state.journal import ChainCheck, chain
+from weft.state.statistics import Width
 from weft.state.types import time_text
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ SOON = timedelta(minutes=10)
 """After a start, when the first round comes."""
 WORKERS = timedelta(weeks=4)
 """How long workers that ended are remembered."""
+STATISTICS: dict[Width, timedelta] = {300: timedelta(weeks=2), 3600: timedelta(weeks=60)}
+"""How long sums over short and long stretches are kept: well beyond what the dashboard draws of them."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ async def prune(state: State, config: Config, now: datetime) -> Forgotten:
     def rest(tx: Tx) -> None:
         tx.guards.prune(now - window - EVERY)
         tx.workers.prune(now - WORKERS)
+        for width, kept in STATISTICS.items():
+            tx.statistics.prune(now - kept, width)
 
     await state.write(rest)
     return out
