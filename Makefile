@@ -1,11 +1,12 @@
 # Everything sets itself up: `make demo` and `make test` need nothing but Python 3.11 or newer.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench simulate constraints clean
+.PHONY: help setup demo test lint bench simulate chaos constraints clean
 
 BIN := .venv/bin
 JOBS ?= auto
 WEFT_SEEDS ?= 5000
+WEFT_CHAOS ?= 300
 TESTS := tests $(wildcard examples/*/tests)
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -rfEs
 
@@ -32,6 +33,9 @@ bench: setup ## Measure, as ratios against a floor taken in the same run
 
 simulate: setup ## Long simulation of edits, faults and kills (WEFT_SEEDS=5000)
 	WEFT_SEEDS=$(WEFT_SEEDS) $(PYTEST) --timeout 0 $(ARGS) tests/simulation
+
+chaos: setup ## Kill, stop and cut off workers for long (WEFT_CHAOS=seconds)
+	WEFT_CHAOS=$(WEFT_CHAOS) WEFT_REQUIRE_POSTGRES=1 $(BIN)/python -m pytest -s --timeout 0 $(ARGS) tests/simulation/chaos
 
 constraints: setup ## Write constraints.txt anew, with the newest versions that fit
 	scripts/constraints

@@ -112,6 +112,17 @@ async def test_requests_are_carried_out_and_forgotten(everywhere: Any, until: An
         assert [run.mode for run in await state.read(lambda tx: tx.runs.page(limit=1))] == ["sweep"]
 
 
+async def test_a_flow_by_the_clock_has_its_first_turn_when_its_time_comes(pair: Any, until: Any) -> None:
+    pair.configure("every: 1h}", 'cron: "0 2 * * *", timezone: Europe/Berlin}')
+    pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        state = daemon.runtime.state
+        await until(lambda: state.read(lambda tx: tx.schedules.all()))
+        assert pair.queue.ran == []
+        pair.clock.forward(hours=25)
+        await until(lambda: pair.names() == ["Adatum"])
+
+
 async def test_a_flow_that_fails_rests_and_loses_no_hint(pair: Any, until: Any) -> None:
     key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
     async with pair.working() as daemon:

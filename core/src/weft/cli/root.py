@@ -23,6 +23,8 @@ LAZY = {
     "plan": ("weft.cli.plan", "Show exactly what a sync would write to both sides"),
     "sync": ("weft.cli.sync", "Bring flows into agreement once"),
     "run": ("weft.cli.run", "Keep flows in agreement until stopped"),
+    "pause": ("weft.cli.pause", "Keep flows from working for a while"),
+    "resume": ("weft.cli.resume", "Take a pause back"),
     "status": ("weft.cli.status", "Show how each flow stands and what holds it up"),
     "issues": ("weft.cli.issues", "List, explain, retry, edit, skip and approve what needs a person"),
     "conflicts": ("weft.cli.conflicts", "Decide fields that changed on both sides"),

@@ -10,12 +10,14 @@ from weft.desk.showing import span
 from weft.state.cursors import Cursor
 from weft.state.runs import MOVING, Run
 from weft.state.tx import Tx
+from weft.sync.held import held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weft.config.loading import Config
     from weft.config.models import FlowConfig
+    from weft.state.workers import Worker
 
 FEW = 100_000
 RUNS = 100
@@ -73,6 +75,9 @@ class Shared:
     links: dict[tuple[str, str, str, Any], int]
     unsettled: list[Any]
     approvals: list[Any]
+    held: dict[str, str]
+    workers: list[Worker]
+    overdue: list[str]
 
 
 def statuses(
@@ -85,6 +90,9 @@ def statuses(
         tx.links.counts() if links is None else links,
         tx.intents.unsettled(limit=FEW),
         tx.guards.approvals(),
+        held(config.flows, tx, now),
+        tx.workers.alive(),
+        tx.workers.overdue(),
     )
     return [_status(config.flows[name], tx, name, now, shared) for name in names]
 
@@ -118,7 +126,33 @@ def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared
         found.state = run.state if config.enabled else "off"
         asked = [approval for approval in shared.approvals if approval.flow == name]
         found.blocker = _blocker(config, found, len(asked), _guard(tx, name), now)
+    if config.enabled:
+        found.blocker = _held_up(config, found, shared) or found.blocker
     return found
+
+
+def _held_up(config: FlowConfig, found: FlowStatus, shared: Shared) -> str:
+    """What keeps a running daemon from this flow; empty when nothing does."""
+    if why := shared.held.get(found.flow):
+        return f"{why}; weft resume lets it go on" if why.startswith("paused") else why
+    if not shared.workers:
+        if shared.overdue and found.hints:
+            return f"{found.hints} hints wait and no worker is alive: the last one ended without a word; start weft run"
+        return ""
+    loading = found.last_run is not None and found.last_run.mode == "first" and found.last_run.finished is None
+    if loading and found.last_run is not None:
+        return (
+            f"its first load is under way, since {found.last_run.started:%Y-%m-%d %H:%M} UTC; live changes wait for it"
+        )
+    for worker in shared.workers:
+        told = worker.info or {}
+        for name in config.between:
+            seconds = float(told.get("connections", {}).get(name, {}).get("held_for", 0))
+            if seconds > 0:
+                return f"{name} asked for a pause; {seconds:.0f} s of it are left"
+        if (found.hints or found.unsettled) and told.get("state"):
+            return f"worker {worker.id[:8]} on {worker.host} cannot look at its state: {told['state']}"
+    return ""
 
 
 def _last(tx: Tx, name: str, state: str | None = None) -> Run | None:

@@ -191,7 +191,10 @@ class Daemon:
     async def _steady(self) -> None:
         flows, now = self.runtime.config.flows, self.runtime.clock.now()
         await self._spread()
-        await self._put(await self.runtime.state.read(lambda tx: needs.steady(flows, tx, now)))
+        found = await self.runtime.state.read(lambda tx: needs.steady(flows, tx, now))
+        if found.new:
+            await self.runtime.state.write(lambda tx: tx.schedules.begin(found.new, now))
+        await self._put(found)
 
     async def _spread(self) -> None:
         """What was asked of all flows is asked of each."""

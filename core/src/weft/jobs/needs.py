@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from weft.config.windows import Window
 from weft.jobs.job import Job
 from weft.jobs.schedule import due
-from weft.state.pauses import ALL
+from weft.sync.held import held
 
 if TYPE_CHECKING:
     from weft.config.flows import FlowConfig
@@ -31,6 +29,8 @@ class Needs:
     jobs: list[Job] = field(default_factory=list)
     left: set[Job] = field(default_factory=set)
     """Those about nothing but writes in doubt, which may wait for a person: no need to ask every second."""
+    new: list[str] = field(default_factory=list)
+    """Flows that run at times of the clock and are seen for the first time: their first turn is yet to come."""
     held: dict[str, str] = field(default_factory=dict)
     """Why flows may not work now."""
 
@@ -65,6 +65,8 @@ def steady(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
     for request in tx.requests.waiting():
         asked.setdefault(request.flow, []).append(request)
     for name, config in flows.items():
+        if config.enabled and config.cron is not None and name not in turns:
+            needs.new.append(name)
         if name in needs.held or not config.enabled:
             continue
         mine = asked.get(name, [])
@@ -81,23 +83,3 @@ def steady(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
             needs.left.add(Job(name, "live", "due"))
     needs.jobs += needs.left
     return needs
-
-
-def held(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> dict[str, str]:
-    """Flows that must not work now, and why: somebody paused them, or a blackout window holds."""
-    found: dict[str, str] = {}
-    pauses = {pause.flow: pause for pause in tx.pauses.active(now)}
-    for name, config in flows.items():
-        pause = pauses.get(name) or pauses.get(ALL)
-        if pause is not None:
-            until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until is not None else ""
-            found[name] = f"paused by {pause.by}{until}" + (f": {pause.reason}" if pause.reason else "")
-        elif (window := blackout(config, now)) is not None:
-            found[name] = f"in its blackout window {window} ({config.timezone})"
-    return found
-
-
-def blackout(config: FlowConfig, now: datetime) -> Window | None:
-    """The blackout window that holds now."""
-    local = now.astimezone(ZoneInfo(config.timezone))
-    return next((window for window in config.blackout if window.holds(local)), None)

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from weft.jobs.job import Job
-from weft.jobs.needs import held
 from weft.sync.cycle import Report, run_flow
+from weft.sync.held import held
 
 if TYPE_CHECKING:
     from weft.runtime import Runtime

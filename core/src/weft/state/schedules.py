@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
@@ -28,6 +29,11 @@ class Schedules:
         statement = sql.upsert(self._db, table)
         statement = statement.on_conflict_do_update(index_elements=["flow"], set_={"at": statement.excluded.at})
         self._db.execute(statement, {"flow": flow, "at": at})
+
+    def begin(self, flows: Sequence[str], at: datetime) -> None:
+        """Flows that are seen for the first time: their turns count from now."""
+        rows = [{"flow": flow, "at": at} for flow in flows]
+        self._db.execute(sql.upsert(self._db, table).on_conflict_do_nothing(), rows)
 
     def forget(self, flow: str) -> None:
         self._db.execute(delete(table).where(table.c.flow == flow))

@@ -197,7 +197,9 @@ def _name(run: Run, delivery: Delivery) -> None:
     work, compiled = delivery.work, delivery.compiled
     source = work.half(other(delivery.side)).caught
     number = uuid.uuid4().hex
-    own_key = compiled.own_key_of(number) if compiled.mapping.own_key and delivery.op == "create" else None
+    own_key = None
+    if compiled.mapping.own_key and delivery.op == "create":
+        own_key = work.own_key or compiled.own_key_of(number)
     delivery.intent = Intent(
         id=number,
         flow=run.flow.name,

@@ -141,6 +141,7 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement, *
             choices=["retry"],
         )
         return bool(work.edited)
+    work.own_key = intent.own_key
     settlement.intents.append((intent.id, "abandoned", None))
     settlement.journal(
         work, "create", "not created", "looked up by key: the earlier create had not happened", side=intent.side

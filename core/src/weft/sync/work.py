@@ -85,6 +85,9 @@ class Work:
     """Earlier intents that are settled once the pair is remembered."""
     resumed: Intent | None = None
     """An earlier create that stopped between its steps and is to be continued."""
+    own_key: str | None = None
+    """Weft's key of an earlier create that is taken not to have happened. The next one bears it again: should the
+    first still come through, a system that keeps such keys apart refuses one of the two."""
     failures: int = 0
     """How often the record has failed so far, as its open issue counts."""
     acted: bool = False
