@@ -72,6 +72,7 @@ async def prune(state: State, config: Config, now: datetime) -> Forgotten:
     def rest(tx: Tx) -> None:
         tx.guards.prune(now - window - EVERY)
         tx.workers.prune(now - WORKERS)
+        tx.sessions.prune(now)
         for width, kept in STATISTICS.items():
             tx.statistics.prune(now - kept, width)
 

@@ -104,6 +104,8 @@ class World:
     folder: Path
     config: str = CONFIG
     clock: Clock = field(default_factory=Clock)
+    database: str = ""
+    """URL of another state than the SQLite file."""
     state: State = field(init=False)
     crm: MemorySystem = field(init=False)
     erp: MemorySystem = field(init=False)
@@ -117,7 +119,7 @@ class World:
 
     @property
     def state_url(self) -> str:
-        return f"sqlite:///{self.folder}/weft.db"
+        return self.database or f"sqlite:///{self.folder}/weft.db"
 
     def guarded(self, more: str = "") -> None:
         """Let only those in who have a token."""

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from weft.desk.actions import ACTIONS, QUESTIONS
 from weft.server import api
 from weft.server.site import Site
+from weft.sync.cycle import sync
 
 Client = Callable[..., httpx.AsyncClient]
 BASE = "/api/v1"
@@ -211,3 +212,33 @@ async def test_statistics_add_up(reader: httpx.AsyncClient) -> None:
     assert sum(point["figures"]["written"] for point in seen["points"]) == seen["total"]["written"]
     assert seen["flows"]["customers"]["runs"] >= 2
     assert (await reader.get(f"{BASE}/statistics", params={"span": "year"})).status_code == 422
+
+
+async def test_a_system_that_is_down_is_told_in_its_own_words(world: Any, client: Client) -> None:
+    async with world.runtime() as runtime:
+        await world.stories(runtime)
+        world.erp.down = "maintenance until noon"
+    async with world.runtime() as runtime:  # a new process, whose sessions are not open yet
+        await sync(runtime)
+        async with client(Site(runtime, runtime.config.server)) as browser:
+            text = (await browser.get("/")).text
+            assert "2 of 2 flows are stuck" in text
+            assert "Memory ERP: maintenance until noon" in text
+            flow = (await browser.get(f"{BASE}/status")).json()["flows"][0]["status"]
+            assert (flow["state"], "maintenance" in flow["last_run"]["error"]) == ("down", True)
+
+
+async def test_postgresql_answers_the_same(world: Any, client: Client, postgres_url: str) -> None:
+    world.database = postgres_url
+    async with world.site() as site, client(site) as asked:
+        for path in ("status", "statistics", "causes", "issues", "links", "links/1", "journal", "runs", "proofs"):
+            assert (await asked.get(f"{BASE}/{path}")).status_code == 200, path
+        keys = (await asked.get(f"{BASE}/links", params={"key": "Accounts-000"})).json()["items"]
+        assert len(keys) == 9
+        cut = (await asked.get(f"{BASE}/journal", params={"until": "2020-01-01", "outcome": "rejected"})).json()
+        assert cut["items"] == []
+        rejected = (
+            await asked.get(f"{BASE}/journal.jsonl", params={"since": "2020-01-01", "outcome": "rejected"})
+        ).text
+        assert len(rejected.splitlines()) == 2
+        assert (await asked.get("/")).status_code == 200

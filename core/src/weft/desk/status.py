@@ -26,11 +26,14 @@ RUNS = 100
 
 @dataclass(slots=True)
 class LastRun:
+    """``error``: what stopped it."""
+
     id: str
     mode: str
     state: str
     started: datetime
     finished: datetime | None
+    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -121,7 +124,7 @@ def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared
     found.next_try = tx.issues.next_due(name)
     found.last_agreement = agreed.finished_at if agreed else None
     if run is not None:
-        found.last_run = LastRun(run.id, run.mode, run.state, run.started_at, run.finished_at)
+        found.last_run = LastRun(run.id, run.mode, run.state, run.started_at, run.finished_at, run.error)
         found.counts = run.counts or {}
         found.state = run.state if config.enabled else "off"
         asked = [approval for approval in shared.approvals if approval.flow == name]
