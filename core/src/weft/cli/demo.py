@@ -14,7 +14,9 @@ from weft.errors import ConfigError, PluginError
 
 
 @click.command("demo")
-@click.option("--edition", metavar="KIND", help="Which story, by the connector that brings it.")
+@click.option(
+    "--edition", metavar="KIND", help="Which story, by the connector that brings it; default: the first there is."
+)
 @click.option("--records", default=1500, show_default=True, help="How many customers to begin with.")
 @click.option(
     "--folder",
@@ -36,10 +38,9 @@ def command(ctx: click.Context, edition: str | None, records: int, folder: Path,
     plugins = app.plugins()
     stories = {kind: p.connector.demo for kind, p in plugins.loaded.items() if p.connector and p.connector.demo}
     if edition is None:
-        if len(stories) != 1:
-            known = ", ".join(sorted(stories)) or "none: install weft-creatio and weft-bc"
-            raise PluginError(f"say which story with --edition; there are: {known}")
-        edition = next(iter(stories))
+        if not stories:
+            raise PluginError("no connector here brings a story: install weft-creatio and weft-bc or weft-d365fo")
+        edition = min(stories)
     path = stories.get(edition)
     if path is None:
         plugins.connector(edition)
