@@ -62,3 +62,13 @@ def creatio(records: int) -> list[Simulator]:
     sim.installer.apply(read_package(build_archive(load_model(), BuildOptions())))
     sim.site.db.execute("UPDATE Account SET TypeId=? WHERE TypeId IN (?, ?)", (CUSTOMER, SUPPLIER, PARTNER))
     return [sim]
+
+
+def finance_operations() -> list[Simulator]:
+    """An environment with one company and a handful of records."""
+    from weft_d365fo.simulator import FinanceOperationsSimulator
+
+    clock = SimClock(START, precision_ns=1_000_000)
+    return [
+        FinanceOperationsSimulator.create(records=4, documents=0, seed=5, companies=["usmf"], clock=clock, events=False)
+    ]

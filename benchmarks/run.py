@@ -23,6 +23,7 @@ import orjson
 import weft
 from benchmarks import memory
 from benchmarks.cases import Bench, Result
+from benchmarks.loads import Loads
 from benchmarks.systems import PAIRS, Pair
 
 CASES = ("read", "first", "unchanged", "changed", "latency")
@@ -34,7 +35,7 @@ HEADER = ("", "records", "weft s", "floor s", "ratio", "records/s", "a core", "r
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small numbers: does it work?")
-    parser.add_argument("--only", action="append", choices=(*CASES, "memory"), help="may be repeated")
+    parser.add_argument("--only", action="append", choices=(*CASES, "load", "memory"), help="may be repeated")
     parser.add_argument("--pair", action="append", choices=tuple(PAIRS), help="the two systems; default: each pair")
     parser.add_argument("--records", type=int, help="a side; default 20000, quick 200")
     parser.add_argument("--rounds", type=int, help="default 3, quick 1")
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     size = given.records or (200 if given.quick else 20_000)
     rounds = given.rounds or (1 if given.quick else 3)
-    wanted = given.only or [*CASES, "memory"]
+    wanted = given.only or [*CASES, "load", "memory"]
     report: dict[str, Any] = {
         "weft": weft.__version__,
         "python": platform.python_version(),
@@ -51,12 +52,19 @@ def main(arguments: list[str] | None = None) -> None:
         "records": size,
         "rounds": rounds,
         "pairs": {},
+        "loads": {},
         "memory": {},
     }
     say(f"{size:,} records a side, {rounds} rounds, Python {report['python']}, {report['cores']} cores")
     names = given.pair or list(PAIRS)
     for name in names:
         report["pairs"][name] = measure(PAIRS[name](), size, rounds, wanted)
+    if "load" in wanted:
+        say("\nLoads into Finance & Operations\n")
+        row(HEADER)
+        for result in asyncio.run(Loads(size, max(1, size // 4), rounds).measure()):
+            report["loads"][result.name] = result.as_dict()
+            show(result)
     if "memory" in wanted:
         sizes = (size, 2 * size) if given.quick else (size, 10 * size)
         report["memory"] = {name: [grown(name, one) for one in sizes] for name in names[-1:]}
