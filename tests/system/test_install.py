@@ -27,7 +27,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = {"weft": ROOT / "core", "weft-bc": ROOT / "plugins/bc", "weft-creatio": ROOT / "plugins/creatio"}
+CONNECTORS = ("weft-bc", "weft-creatio", "weft-d365fo")
+MODULES = ("weft", "weft_bc", "weft_creatio", "weft_d365fo")
+PACKAGES = {"weft": ROOT / "core"} | {name: ROOT / "plugins" / name.removeprefix("weft-") for name in CONNECTORS}
 ON_PREMISE_DRIVERS = {"zeep", "pyodbc", "lxml", "requests-ntlm"}
 HEAVY = ["aiohttp", "alembic", "dbos", "httpx", "msal", "pydantic", "sqlalchemy", "yaml"]
 
@@ -191,24 +193,25 @@ def test_core_alone_knows_no_connector(make: Make) -> None:
     assert done.returncode == 0
 
 
-def test_core_and_bc_alone_list_only_bc(make: Make) -> None:
-    done = make("weft", "weft-bc").weft("plugins", "--json")
+@pytest.mark.parametrize("kind", ["bc", "d365fo"])
+def test_core_and_one_connector_alone(make: Make, kind: str) -> None:
+    done = make("weft", f"weft-{kind}").weft("plugins", "--json")
     found = json.loads(done.stdout)
-    assert [one["kind"] for one in found["plugins"]] == ["bc"], done.stdout
+    assert [one["kind"] for one in found["plugins"]] == [kind], done.stdout
     assert found["failed"] == []
     assert done.returncode == 0
-    assert found["plugins"][0]["entities"], "bc maps nothing"
+    assert found["plugins"][0]["entities"], f"{kind} maps nothing"
 
 
-def test_both_connectors_together(make: Make) -> None:
-    done = make("weft", "weft-bc", "weft-creatio").weft("plugins")
+def test_connectors_together(make: Make) -> None:
+    done = make("weft", *CONNECTORS).weft("plugins")
     assert done.returncode == 0, done.stderr
     listed = [line.split()[0] for line in done.stdout.splitlines()[1:]]
-    assert listed == ["bc", "creatio"]
+    assert listed == ["bc", "creatio", "d365fo"]
 
 
 def test_no_driver_of_an_on_premise_system_comes_along(wheels: Wheels, make: Make) -> None:
-    wanted = ["weft", "weft-bc", "weft-creatio"]
+    wanted = ["weft", *CONNECTORS]
     everything = [f"{name}[{','.join(wheels[name].metadata.get_all('Provides-Extra') or [])}]" for name in wanted]
     assert not closure(wheels, everything) & ON_PREMISE_DRIVERS
     installed = make(*wanted).run(
@@ -239,9 +242,7 @@ FOR_THE_DAEMON = r"^weft\.(alerts|jobs|server|telemetry\.(health|metrics|traces)
 
 def test_production_code_imports_with_what_is_declared(make: Make) -> None:
     skip = NEVER_IMPORTED + r"|^weft\.testing|\.simulator|" + FOR_THE_DAEMON
-    done = make("weft", "weft-bc", "weft-creatio").run(
-        "python", "-W", "error", "-c", IMPORT_ALL, skip, "weft", "weft_bc", "weft_creatio"
-    )
+    done = make("weft", *CONNECTORS).run("python", "-W", "error", "-c", IMPORT_ALL, skip, *MODULES)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
 
@@ -255,9 +256,9 @@ def test_the_daemon_imports_with_its_extras(make: Make) -> None:
 
 
 def test_simulators_import_with_their_extra(make: Make) -> None:
-    environment = make("weft[testing]", "weft-bc[simulator]", "weft-creatio[simulator]")
+    environment = make("weft[testing]", *(f"{name}[simulator]" for name in CONNECTORS))
     skip = NEVER_IMPORTED + "|" + FOR_THE_DAEMON
-    done = environment.run("python", "-c", IMPORT_ALL, skip, "weft", "weft_bc", "weft_creatio")
+    done = environment.run("python", "-c", IMPORT_ALL, skip, *MODULES)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
 
@@ -290,7 +291,7 @@ def test_a_broken_plugin_is_listed_with_its_reason(make: Make) -> None:
 
 def test_help_is_quick(make: Make) -> None:
     """Under half a second; on a machine under load, within a multiple of what Python itself takes then."""
-    environment = make("weft", "weft-bc", "weft-creatio")
+    environment = make("weft", *CONNECTORS)
     assert environment.weft("--help").returncode == 0  # compiles the modules
 
     def seconds(*words: str) -> float:
@@ -306,6 +307,6 @@ def test_help_is_quick(make: Make) -> None:
 @pytest.mark.parametrize("imported", ["weft", "weft.cli", "weft.cli.root", "weft.hookspecs"])
 def test_nothing_heavy_is_imported_up_front(make: Make, imported: str) -> None:
     code = f"import sys, {imported}; print(*sorted({{m.partition('.')[0] for m in sys.modules}} & set(sys.argv[1:])))"
-    done = make("weft", "weft-bc", "weft-creatio").run("python", "-c", code, *HEAVY)
+    done = make("weft", *CONNECTORS).run("python", "-c", code, *HEAVY)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
