@@ -122,7 +122,8 @@ async def test_bill_moves_to_the_posted_one(bench):
     back = await bench.read("bill", key)
     assert (back.fields["external_number"], back.lines["lines"][0].fields["net_amount"]) == ("V-1001", 44)
     posted = await bench.sim.command("post", set="VendorInvoiceHeaders", number=key, company="usmf")
-    [page] = await bench.pages("bill", "keys", keys=[key])
+    remembered = {key: {"external_number": "V-1001", "vendor": vendor(bench)}}
+    [page] = await bench.pages("bill", "keys", keys=[key], remembered=remembered)
     [moved] = page.moved
     assert (moved.to_object, moved.to_key) == ("VendInvoiceJourBiEntities", str(posted["SourceKey"]))
     known = await bench.read("bill", moved.to_key, "posted")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
+from weft.model.values import Ref
 from weft.net.limiter import Lane
 from weft.net.odata.errors import ODataError
 from weft.net.odata.query import Query as ODataQuery
@@ -14,7 +15,7 @@ from weft.net.odata.rows import Row
 from weft.records import Moved, Page, Query
 from weft_d365fo.failures import is_missing, reading
 from weft_d365fo.keys import KeyShape
-from weft_d365fo.rows import PENDING, TERMS, chunks, records
+from weft_d365fo.rows import TERMS, chunks, records
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import FoSession
 from weft_d365fo.values import Unaskable
@@ -49,7 +50,7 @@ async def by_keys(session: FoSession, plan: Plan, query: Query, *, lane: Lane) -
                 there[key.casefold()].key = key
         absent = [key for key in some if key.casefold() not in there]
         if absent:
-            await _tell_apart(session, plan, query.company, absent, page, lane)
+            await _tell_apart(session, plan, query, absent, page, lane)
         yield page
 
 
@@ -76,16 +77,18 @@ async def find(session: FoSession, plan: Plan, company: str, keys: Sequence[str]
 
 
 async def _tell_apart(
-    session: FoSession, plan: Plan, company: str, keys: Sequence[str], page: Page, lane: Lane
+    session: FoSession, plan: Plan, query: Query, keys: Sequence[str], page: Page, lane: Lane
 ) -> None:
+    company = query.company
     meta = await session.metadata()
     gate = asyncio.Semaphore(session.settings.max_concurrency)
 
     async def one(key: str) -> Row | State:
-        query = ODataQuery(select=plan.select if plan.object not in session.client.whole else ())
+        select = plan.select if plan.object not in session.client.whole else ()
+        whole_key = plan.shape.url_key(key, company, meta)
         try:
             async with gate:
-                return await session.client.get(plan.object, plan.shape.url_key(key, company, meta), query, lane=lane)
+                return await session.client.get(plan.object, whole_key, ODataQuery(select=select), lane=lane)
         except ODataError as error:
             if error.status == 403:
                 return "invisible"
@@ -100,30 +103,30 @@ async def _tell_apart(
     missing = [key for key, answer in zip(keys, answers, strict=True) if answer == "missing"]
     page.invisible += [key for key, answer in zip(keys, answers, strict=True) if answer == "invisible"]
     page.records += await records(session, plan, company, late, lane=lane)
-    moved = await _moved(session, plan, company, missing)
+    moved = await _moved(session, plan, query, missing)
     page.moved += moved.values()
     page.gone += [key for key in missing if key not in moved]
 
 
-BECOMES = "VendInvoiceJourBiEntities"
+PENDING, BECOMES = "VendorInvoiceHeaders", "VendInvoiceJourBiEntities"
 
 
-async def _moved(session: FoSession, plan: Plan, company: str, keys: Sequence[str]) -> dict[str, Moved]:
+async def _moved(session: FoSession, plan: Plan, query: Query, keys: Sequence[str]) -> dict[str, Moved]:
     """Which of these pending vendor invoices live on as posted ones.
 
     A pending invoice leaves its set when it is posted, and its key with it; the posted one has the invoice's
-    number and account. What those were is asked of the session, which saw the invoice while it was pending.
+    number and account, which are remembered from when it was last in agreement.
     """
     if plan.object != PENDING or not keys:
         return {}
     shape = KeyShape.of(await session.type_of(BECOMES))
     found: dict[str, Moved] = {}
     for key in keys:
-        known = session.pending.get((company, key))
-        if known is None:
+        fields = query.remembered.get(key, {})
+        number, vendor = fields.get("external_number"), fields.get("vendor")
+        if not isinstance(number, str) or not number or not isinstance(vendor, Ref):
             continue
-        number, account = known
-        query = ODataQuery(select=(*shape.fields, "InvoiceId"), filter=eq("InvoiceId", number))
-        for row in await session.rows(BECOMES, query, company, eq("InvoiceAccount", account)):
-            found[key] = Moved(key, BECOMES, shape.spell(row), company, f"posted as {row['InvoiceId']}")
+        asked = ODataQuery(select=(*shape.fields, "InvoiceId"), filter=eq("InvoiceId", number))
+        for row in await session.rows(BECOMES, asked, query.company, eq("InvoiceAccount", vendor.key)):
+            found[key] = Moved(key, BECOMES, shape.spell(row), query.company, f"posted as {row['InvoiceId']}")
     return found

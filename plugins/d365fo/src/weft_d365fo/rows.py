@@ -18,7 +18,6 @@ from weft_d365fo.session import FoSession
 from weft_d365fo.values import Unaskable, asked, moment
 
 ETAG = "@odata.etag"
-PENDING = "VendorInvoiceHeaders"
 TERMS = 50
 """Values joined by OR in one filter: about 2,000 characters of URL."""
 
@@ -54,11 +53,6 @@ async def records(
         await _attach_lines(session, line, company, found, lane)
     for part in plan.parts:
         await _attach_part(session, part, company, found, lane)
-    if plan.object == PENDING:
-        session.pending |= {
-            (company, record.key): (str(record.data.get("InvoiceNumber")), str(record.data.get("InvoiceAccount")))
-            for record in found
-        }
     if plan.lines:
         for record in found:
             every = [(row.key, row.version) for line in plan.lines for row in record.children[line.name]]

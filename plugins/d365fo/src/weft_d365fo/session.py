@@ -49,8 +49,6 @@ class FoSession:
         self.locks: dict[tuple[str, ...], asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held by whoever adds lines to a journal: the environment refuses two at once."""
         self.snapshots: dict[tuple[str, ...], OrderedDict[str, Snapshot]] = defaultdict(OrderedDict)
-        self.pending: dict[tuple[str, str], tuple[str, str]] = {}
-        """(company, key) of a pending vendor invoice -> its number and account, by which it is found once posted."""
         self._metadata: Metadata | None = None
         self._learning = asyncio.Lock()
         self._formats: Formats | None = None
