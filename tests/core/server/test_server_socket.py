@@ -116,6 +116,14 @@ def test_sync_is_done_by_the_daemon(beside: Terminal, monkeypatch: pytest.Monkey
     assert [len(view["requests"]) for view in asked[0]["flows"]] == [1, 1]
 
 
+def test_a_paused_flow_is_not_waited_for(beside: Terminal) -> None:
+    beside.run("pause", "products", "--reason", "stock taking")
+    told = beside.run("sync", "products", code=2).output
+    assert "products is paused by" in told
+    assert "stock taking; weft resume lets it go on" in told
+    beside.run("resume", "products")
+
+
 def test_a_second_daemon_is_refused_and_a_dead_one_forgotten(world: Any) -> None:
     terminal = Terminal(world)
     with world.running():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ D = TypeVar("D", bound="BaseModel")
 LONGEST = 600.0
 """Seconds an answer may take: a long file of links is checked record by record."""
 LOOK = 0.3
+PATIENCE = 10.0
+"""Seconds after which a person is told what is waited for."""
 EXIT_CODES = {"done": 0, "down": 3}
 
 
@@ -60,8 +63,8 @@ class Remote:
         body = wanted.model_dump(mode="json", exclude_unset=True)
         return action.done.model_validate(self._asked("POST", action.name.replace(".", "/"), json=body))
 
-    def sync(self, names: list[str], *, sweep: bool) -> list[dict[str, Any]]:
-        """Have flows run and wait for it; the runs as the API shows them.
+    def sync(self, names: list[str], *, sweep: bool, note: Callable[[str], None]) -> list[dict[str, Any]]:
+        """Have flows run and wait for it; the runs as the API shows them. ``note`` is told what is waited for.
 
         :raises ConfigError: a flow is paused.
         """

@@ -72,7 +72,7 @@ def _by_daemon(app: App, daemon: Remote, flows: tuple[str, ...], sweep: bool) ->
             run["flow"], run["id"], run["state"], run["counts"] or {}, datetime.fromisoformat(run["started_at"]),
             datetime.fromisoformat(run["finished_at"]), run["error"] or "", EXIT_CODES.get(run["state"], 1),
         )
-        for run in daemon.sync(names, sweep=sweep)
+        for run in daemon.sync(names, sweep=sweep, note=console.note)
     ]  # fmt: skip
     with app.reading() as state, state.begin(writes=False) as tx:
         return reports, _by_flow(tx.issues.counts())
