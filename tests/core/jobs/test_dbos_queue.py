@@ -47,6 +47,7 @@ async def test_a_job_is_queued_once_until_it_has_ended(state_url: str, until: An
             await queue.prune()
         finally:
             await queue.close()
+        assert await asyncio.to_thread(sum, [1, 2]) == 3  # whoever closes after it still has threads
 
 
 DIES = """

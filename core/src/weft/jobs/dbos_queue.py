@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -134,4 +135,6 @@ class DbosQueue:
         self._carry_out = None
 
     async def close(self) -> None:
+        # DBOS has made its threads those of the loop, and ends them: sessions that close later need some too.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="weft"))
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
