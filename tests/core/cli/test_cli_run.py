@@ -94,7 +94,8 @@ def test_everything_runs_together_and_ends_when_it_is_told_to(tmp_path: Path, ch
                     return False
 
             until(ready, process)
-            assert http.get("/health/ready").json()["checks"] == {"state": "ok", "worker": "ok"}
+            checks = http.get("/health/ready").json()["checks"]
+            assert checks == dict.fromkeys(("state", "worker", "daemon"), "ok")
             until(lambda: told, process)
             assert told[0]["title"] == "weft: customers: 1 record waiting for approval"
             shop.write_text(shop.read_text("utf-8") + "3,Contoso,c@example.com\n", "utf-8")
