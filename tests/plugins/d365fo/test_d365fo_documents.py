@@ -188,3 +188,15 @@ async def test_ledger_entry_balances_over_accounts_of_several_kinds(bench):
         "USMF OPER", 75, None,
     )  # fmt: skip
     assert (back.fields["debit_amount"], back.fields["status"]) == (75, "open")
+
+
+async def test_refused_lines_do_not_leave_a_second_header_behind(bench):
+    lines = [{"product": item(bench), "description": "One", "quantity": Decimal(1), "unit": "furlong"}]
+    order = bench.item("sales_order", "create", {"customer": customer(bench)}, lines)
+    outcome = (await bench.write("sales_order", order))[order.id]
+    assert (outcome.result, outcome.error.fault) == ("partial", "record")
+    assert "furlong" in outcome.error.message
+    order.children[0].data["SalesUnitSymbol"] = "ea"  # somebody puts it right
+    again = (await bench.write("sales_order", order))[order.id]
+    assert (again.result, again.key) == ("created", outcome.key)
+    assert [len(r.children["lines"]) for r in (await bench.records("sales_order", "scan")).values()] == [1]

@@ -320,8 +320,10 @@ class Documents:
                 if child is not None and child.op == "create" and not document.creating:
                     await self.intents.note(item, f"number:{child.id}", None, number=None)
             outcome.result = "conflict"
-        if document.creating and outcome.result in ("retry", "in_doubt", "conflict"):
-            outcome.result = "partial"  # the header is in; the lines' numbers tell what else is
+        if document.creating:
+            # The header is in, whatever became of the lines: their numbers tell. Refused ones are tried again
+            # under it once somebody has put things right; a rejection would have a second header made.
+            outcome.result = "partial"
         return outcome
 
     def _finished(self, document: Document) -> Outcome:
