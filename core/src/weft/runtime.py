@@ -72,6 +72,8 @@ class Runtime:
         self._mappings: dict[tuple[str, str], dict[str, CompiledMapping]] = {}
         self._tables: dict[tuple[str, str], ReferenceTables] = {}
         self._limits: dict[str, int] = {}
+        self.helpers = 0
+        """Other workers that could take a part of a pass now."""
         self.membership: Membership | None = None
         """This process as a worker of the state."""
 

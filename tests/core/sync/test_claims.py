@@ -194,3 +194,22 @@ async def test_claims_are_given_back_whatever_happens(world: Any) -> None:
         report = await run_flow(runtime, "customers")
         assert "postponed" not in report.counts
     assert [row["displayName"] for row in world.erp.rows("customers").values()] == ["Adatum AG"]
+
+
+async def test_a_pass_hands_its_records_over_to_idle_workers(world: Any) -> None:
+    keys = [world.crm.put("Accounts", Name=f"Customer {n}", Tax=f"DE{n}") for n in range(30)]
+    await world.sync("customers")
+    for key in keys:
+        world.crm.edit("Accounts", key, Phone="7")
+    async with world.runtime() as runtime:
+        runtime.helpers = 1
+        handed = await run_flow(runtime, "customers")
+        # Nobody helped in the end: the pass did it itself, after its cursor was stored.
+        assert (handed.counts["handed over"], handed.counts["updated"]) == (30, 30)
+        for key in keys:
+            world.crm.edit("Accounts", key, Phone="8")
+        helper = asyncio.create_task(run_flow(runtime, "customers", mode="hints", lane="bulk"))
+        await run_flow(runtime, "customers")
+        await helper
+    assert {row["phoneNumber"] for row in world.erp.rows("customers").values()} == {"8"}
+    await settled(world)

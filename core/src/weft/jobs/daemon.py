@@ -274,6 +274,8 @@ class Daemon:
                 await self._take_over(dead)
         self._workers = await runtime.state.read(lambda tx: tx.workers.alive())
         me = runtime.state.worker
+        others = [worker for worker in self._workers if worker.id != me and not worker.stopping]
+        runtime.helpers = sum(1 for one in others if (one.info or {}).get("free", {}).get("bulk", 0) > 0)
         for name in runtime.config.connections:
             limit = runtime.config.limits.of(name).concurrency or runtime.config.limits.concurrency
             self._shares[name] = share(name, limit, me, self._workers)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from weft.sync.run import Run
 
 
+SOME = 100
+"""Hints that a job takes at a time; the next ones may be another worker's."""
 AGAIN = timedelta(seconds=1)
 """After so long a record that was hinted at while it was looked at is looked at once more."""
 
@@ -91,7 +93,8 @@ async def hinted(run: Run, pipeline: Pipeline, lane: Lane | None = None) -> None
     taken: list[PendingHint] = []
 
     def take(tx: Tx) -> list[PendingHint]:
-        return tx.hints.take(run.flow.name, state.worker, run.now, lane=lane, limit=BATCH)
+        limit = BATCH if lane is None else SOME
+        return tx.hints.take(run.flow.name, state.worker, run.now, lane=lane, limit=limit)
 
     try:
         while taken := await state.write(take):

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from weft.records import Record, Side, Target
+from weft.records import Hint, Record, Side, Target
 from weft.state.cursors import Cursor
 from weft.state.links import Link
 from weft.sync import deletes, orphans, results
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from weft.sync.run import Run
 
 WAVES = 5
+HANDED = 20
+"""So many changed records of a page are worth the help of other workers."""
 REMEMBERED = 10_000
 """So many excluded records are kept in mind, to tell those that wait for one at once."""
 
@@ -79,6 +81,12 @@ class Pipeline:
         ) as span:
             span.note(records=len(records))
             changed, prints = await unsettled(run, end, compiled, company, records, force)
+            if self._hand_over(changed):
+                settlement.handed += [
+                    (end.connection, Hint(compiled.mapping.object.read, one.key, company)) for one in changed
+                ]
+                run.counts["handed over"] += len(changed)
+                changed = []
             async with self.claimed(end, compiled, company, [one.key for one in changed], settlement, mark) as claim:
                 mine = [at for at, one in enumerate(changed) if one.key not in claim.refused]
                 caught = await run.catch(end, compiled, company, [changed[i] for i in mine], [prints[i] for i in mine])
@@ -87,6 +95,12 @@ class Pipeline:
                     settlement.cursors.append(cursor)
                 await settlement.commit(claim)
         run.tell()
+
+    def _hand_over(self, changed: Sequence[Record]) -> bool:
+        """May other workers have these? They read them by key, so it pays for many only."""
+        run = self.run
+        idle = run.runtime.helpers > 0 and not run.plan_only
+        return idle and run.mode in ("changes", "sweep") and len(changed) >= HANDED
 
     @asynccontextmanager
     async def claimed(

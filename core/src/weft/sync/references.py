@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weft.errors import ConfigError
 from weft.model.values import Ref
 from weft.records import Canonical, Query, Side
+from weft.state.membership import elapsed
 from weft.sync.decide import Unlinked
 from weft.sync.work import Work, other
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from weft.runtime import Runtime
     from weft.state.store import State
     from weft.state.tx import Tx
+
+
+FRESH = 300.0
+"""Seconds after which rows are read again: a process that runs for weeks sees new ones."""
 
 
 class ReferenceTables:
@@ -39,20 +44,26 @@ class ReferenceTables:
         self._turn = asyncio.Lock()
         self._without: set[str] = set()
         """Entities that the connection has no mapping of."""
+        self._read_at: dict[str, float] = {}
+        self._learnt: dict[str, dict[str, str]] = defaultdict(dict)
+        """Rows we created ourselves: a read that began before does not know them."""
         self._loading: set[str] = set()
         """Reference entities being read: a city names its region, a region its country, in circles even."""
 
     async def load(self, entities: Iterable[str], *, again: bool = False) -> None:
-        """Read the rows of these reference entities unless they are here already."""
+        """Read the rows of these reference entities unless they are here already, and not old."""
         wanted = sorted(entities)
-        if not again and all(entity in self._codes or entity in self._without for entity in wanted):
+        if not again and all(map(self._is_fresh, wanted)):
             return
         async with self._turn:  # who comes second finds the rows there, not half of them
             await self._load_all(wanted, again=again)
 
+    def _is_fresh(self, entity: str) -> bool:
+        return entity in self._without or elapsed() - self._read_at.get(entity, -FRESH) < FRESH
+
     async def _load_all(self, entities: Iterable[str], *, again: bool = False) -> None:
         for entity in sorted(entities):
-            if (again or entity not in self._codes) and entity not in self._loading:
+            if (again or not self._is_fresh(entity)) and entity not in self._loading:
                 self._loading.add(entity)
                 try:
                     await self._load(entity)
@@ -63,6 +74,7 @@ class ReferenceTables:
         runtime = self._runtime
         codes: dict[str, str] = {}
         ids: dict[str, str] = {}
+        began = elapsed()
         code = runtime.catalogue.get(entity).code
         mappings = runtime.mappings(self._connection, entity)
         if code is None or not mappings:
@@ -87,7 +99,9 @@ class ReferenceTables:
                     ids.setdefault(value.casefold(), canonical.key)
         if unusable:
             runtime.log.warning("%s: %d rows of %s cannot be mapped", self._connection, unusable, entity)
-        self._codes[entity], self._ids[entity] = codes, ids
+        self._codes[entity], self._ids[entity], self._read_at[entity] = codes, ids, began
+        for native_id, value in self._learnt.pop(entity, {}).items():
+            self._add(entity, value, native_id)
 
     def has(self, entity: str) -> bool:
         return entity in self._codes
@@ -101,6 +115,10 @@ class ReferenceTables:
 
     def learn(self, entity: str, code: str, native_id: str) -> None:
         """Add a row that was just created."""
+        self._learnt[entity][native_id] = code
+        self._add(entity, code, native_id)
+
+    def _add(self, entity: str, code: str, native_id: str) -> None:
         self._codes.setdefault(entity, {})[native_id] = code
         self._ids.setdefault(entity, {})[code] = native_id
 

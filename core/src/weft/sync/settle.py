@@ -61,6 +61,8 @@ class Settlement:
     issues: dict[tuple[str, str, str, str, str, str, str], Issue] = field(default_factory=dict)
     solved: list[Solved] = field(default_factory=list)
     hints: list[tuple[str, Hint]] = field(default_factory=list)
+    handed: list[tuple[str, Hint]] = field(default_factory=list)
+    """Records of a pass that any worker may bring into agreement."""
     postponed: list[tuple[str, Hint, timedelta]] = field(default_factory=list)
     """Records that others were at: (connection, hint, how soon to look at them again)."""
     cursors: list[Cursor] = field(default_factory=list)
@@ -475,6 +477,9 @@ class Settlement:
                 tx.issues.wake(entity, connection, [key], now)
         for connection, hint in self.hints:
             tx.hints.put_many(flow.name, connection, [hint], now)
+        for connection in {connection for connection, _ in self.handed}:
+            mine = [hint for at, hint in self.handed if at == connection]
+            tx.hints.put_many(flow.name, connection, mine, now, lane="bulk")
         for connection, hint, soon in self.postponed:
             tx.hints.put_many(flow.name, connection, [hint], now, not_before=now + soon if soon else None)
         self.flips.store(tx, now)
