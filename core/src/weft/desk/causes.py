@@ -15,6 +15,9 @@ from weft.state.tx import Tx
 
 _OWN = re.compile(r"'[^']*'|\"[^\"]*\"|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[A-Za-z]*[-_]?\d[\w.,:-]*|(?<=: )\S+@\S+")
 """What of a reason belongs to one record: quoted texts, ids, numbers, addresses."""
+_REPEATED = re.compile(r"…(?:\s*…)+")
+MOST = 300
+"""Characters of a reason that count."""
 EXAMPLES = 5
 
 
@@ -36,9 +39,14 @@ class Cause:
 
 def cause_of(flow: str, kind: str, code: str, connection: str, reason: str) -> Cause:
     """The cause an issue belongs to."""
-    words = re.sub(r"…(\s*…)+", "…", _OWN.sub("…", reason))[:300]
-    digest = hashlib.sha256("\0".join((flow, kind, code, connection, words)).encode()).hexdigest()[:16]
-    return Cause(digest, flow, kind, code, connection, words)
+    about = (flow, kind, code, connection, _common(reason))
+    digest = hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
+    return Cause(digest, *about)
+
+
+def _common(reason: str) -> str:
+    """What a reason has in common with others of its cause."""
+    return _REPEATED.sub("…", _OWN.sub("…", reason[:MOST]))[:MOST]
 
 
 def causes(tx: Tx, flow: str | None = None, kinds: list[str] | None = None) -> list[Cause]:
@@ -51,10 +59,13 @@ def causes(tx: Tx, flow: str | None = None, kinds: list[str] | None = None) -> l
         query = query.where(table.c.flow == flow)
     if kinds:
         query = query.where(table.c.kind.in_(kinds))
-    found: dict[str, Cause] = {}
-    for *about, count, oldest, newest, label in tx.connection.execute(query.group_by(*columns)):
-        one = cause_of(*about)
-        cause = found.setdefault(one.key, one)
+    found: dict[tuple[str, ...], Cause] = {}
+    for row in tx.connection.execute(query.group_by(*columns)):
+        flow_name, kind, code, connection, reason, count, oldest, newest, label = row
+        key = (flow_name, kind, code, connection, _common(reason))
+        if key not in found:
+            found[key] = cause_of(flow_name, kind, code, connection, reason)
+        cause = found[key]
         cause.count += count
         cause.oldest = min(cause.oldest or oldest, oldest)
         cause.newest = max(cause.newest or newest, newest)
@@ -67,4 +78,12 @@ def ids_of(tx: Tx, key: str) -> list[int]:
     """The open issues of a cause, oldest first."""
     columns = (table.c.flow, table.c.kind, table.c.code, table.c.connection, table.c.reason)
     rows = tx.connection.execute(select(table.c.id, *columns).where(OPEN).order_by(table.c.id))
-    return [id for id, *about in rows if cause_of(*about).key == key]
+    known: dict[tuple[str, ...], str] = {}
+    found = []
+    for id, flow, kind, code, connection, reason in rows:
+        one = (flow, kind, code, connection, _common(reason))
+        if one not in known:
+            known[one] = cause_of(flow, kind, code, connection, reason).key
+        if known[one] == key:
+            found.append(id)
+    return found

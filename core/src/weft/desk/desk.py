@@ -25,7 +25,7 @@ class Desk:
     runtime: Callable[[], Runtime]
     later: Callable[[Coroutine[Any, Any, None]], None]
     memory: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
-    """What was counted a moment ago, and when."""
+    """What took long to find out, and until or since when it holds."""
 
     @property
     def now(self) -> datetime:

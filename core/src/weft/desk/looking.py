@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,6 +36,8 @@ COUNTED_FOR = timedelta(seconds=60)
 """How long counts of all links are used before they are counted anew."""
 WAIT = 0.3
 """Seconds that a page waits for them."""
+AGAIN = 20
+"""What took long is used for so many times as long."""
 
 
 class Nothing(Wanted):
@@ -194,7 +197,16 @@ class CauseList:
 @question("/causes")
 async def causes(desk: Desk, wanted: Causes) -> CauseList:
     """Open issues by what caused them, the cause with most records first."""
-    return CauseList(await desk.state.read(lambda tx: causing.causes(tx, wanted.flow, wanted.kind)))
+    key = f"causes of {wanted.flow} {sorted(wanted.kind)}"
+    known = desk.memory.get(key)
+    if known is not None and desk.now < known[0]:
+        return CauseList(known[1])
+    began = time.monotonic()
+    found = await desk.state.read(lambda tx: causing.causes(tx, wanted.flow, wanted.kind))
+    took = time.monotonic() - began
+    if took > WAIT:  # many thousands of issues: not again for every page that is looked at
+        desk.memory[key] = (desk.now + timedelta(seconds=AGAIN * took), found)
+    return CauseList(found)
 
 
 @dataclass(frozen=True, slots=True)

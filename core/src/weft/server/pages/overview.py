@@ -10,7 +10,7 @@ from starlette.responses import Response
 from weft.desk import looking, statistics
 from weft.desk.looking import FlowView
 from weft.server.api import parameters
-from weft.server.pages.render import render
+from weft.server.pages.render import TONES, render
 from weft.server.people import Person
 from weft.server.site import Site
 
@@ -26,6 +26,7 @@ async def overview(request: Request, site: Site, person: Person) -> Response:
     return await render(
         request, site, person, "overview.html", seen=seen, series=series, causes=causes[:FEW],
         more_causes=max(len(causes) - FEW, 0), verdict=verdict(seen.flows), chart=chart(series), standing=standing,
+        tone_of=tone,
     )  # fmt: skip
 
 
@@ -34,6 +35,12 @@ def standing(view: FlowView) -> str:
     if view.pause is not None:
         return "paused"
     return view.status.state
+
+
+def tone(view: FlowView) -> str:
+    """The colour of a flow: what holds up one that is otherwise well is worth a look."""
+    found = TONES.get(standing(view), "calm")
+    return "care" if found == "good" and view.status.blocker else found
 
 
 def verdict(views: list[FlowView]) -> tuple[str, str]:
@@ -48,6 +55,9 @@ def verdict(views: list[FlowView]) -> tuple[str, str]:
     if asking:
         records = sum(sum(view.status.issues.values()) for view in asking)
         return "care", f"{records} {'record needs' if records == 1 else 'records need'} attention"
+    held = [view for view in views if view.status.blocker and view.pause is None and view.status.state != "off"]
+    if held and any(view.status.last_run for view in held):
+        return "care", f"{_some(held, views)} held up"
     if paused:
         return "calm", f"{_some(paused, views)} paused"
     if all(view.status.state in ("never ran", "off") for view in views):
