@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from weft.mapping.compile import compile_mapping
 from weft.mapping.document import FieldMap
 from weft.mapping.loading import packaged
+from weft.mapping.tables import NoTables
 from weft.model.catalogue import core_entities
+from weft.model.values import Ref
+from weft.records import Canonical, LineChange
 from weft_bc import connector
 from weft_bc.describing import known_objects
 from weft_bc.mappings import mappings, places
@@ -91,3 +96,16 @@ def test_objects_json_names_the_notifying_sets():
     told = {name for name, facts in known_objects().items() if facts.get("webhook")}
     assert {"customers", "items", "salesOrders", "salesInvoices", "vendors"} <= told
     assert "contacts" not in told
+
+
+def test_a_discount_amount_needs_no_percentage(bench):
+    """Of one of the two the service computes the other."""
+    [document, *_] = mappings(bench.settings, "sales_order")
+    compiled = compile_mapping(document, ENTITIES["sales_order"], kind="bc", entities=ENTITIES, ref_object=str)
+    line = {"description": "Lamp", "quantity": Decimal(2), "unit_price": Decimal(50), "discount_amount": Decimal(7)}
+    order = Canonical("sales_order", "salesOrders", "", {"customer": Ref("customer", "c")},
+                      changes=[LineChange("lines", "create", "1", fields=line)])  # fmt: skip
+    mapped = compiled.write(order, "create", NoTables())
+    assert not mapped.problems
+    [child] = mapped.children
+    assert (child.data["discountAmount"], child.data.get("discountPercent")) == (7, None)
