@@ -7,7 +7,7 @@ Amounts are Decimals. A document is looked at as ``{"party", "number", "lines": 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 BANK = "CHECKING"
 EXPENSE, INCOME = "60300", "40990"
@@ -33,6 +33,7 @@ class BcBooks:
     """``world`` is the pair of systems; see the module for the shapes."""
 
     kind = "bc"
+    mappings: ClassVar[dict[str, Any]] = {}
     bank, expense, income = BANK, EXPENSE, INCOME
 
     def __init__(self, world: Any) -> None:
@@ -67,6 +68,10 @@ class BcBooks:
         if entity in ENTRIES:
             rows = [row for row in rows if row["journalDisplayName"] == ENTRIES[entity][2]]
         return len(rows)
+
+    def expected(self, entity: str, lines: list[tuple[Any, Any, Any]]) -> list[tuple[Any, Any, Any]]:
+        """Lines as `seen` tells them."""
+        return lines
 
     def seen(self, entity: str, key: str) -> dict[str, Any]:
         row = self.row(entity, key)
@@ -134,7 +139,7 @@ class BcBooks:
         journal = self.world.bc_one(batches, code=code)
         sign = -1 if entity in ("payment", "deposit") else 1
         values: dict[str, Any] = {"journalId": journal["id"], "amount": sign * Decimal(amount)}
-        if "party" in about:
+        if "account" not in about:
             values["customerId" if entity == "payment" else "vendorId"] = about["party"]
         else:
             values |= {"accountType": "G_x002F_L_x0020_Account", "accountId": about["account"],
@@ -153,12 +158,17 @@ class BcBooks:
                                   "documentNumber": f"J{self.world.number}"})  # fmt: skip
         return str(batch["id"])
 
-    def post(self, entity: str, key: str) -> dict[str, Any]:
-        """Post a document, the journal a line is in, or a journal entry."""
+    def post(self, entity: str, key: str) -> str | None:
+        """Post a document, the journal a line is in, or a journal entry. Returns a document's posted number."""
         if entity in ENTRIES:
-            key = self.row(entity, key)["journalId"]
-            return dict(self.world.bc("post", set="journals", key=key))
-        return dict(self.world.bc("post", set=self.set_of(entity), key=key))
+            self.world.bc("post", set="journals", key=self.row(entity, key)["journalId"])
+            return None
+        number: str | None = self.world.bc("post", set=self.set_of(entity), key=key).get("number")
+        return number
+
+    def other_side(self, entity: str, account: str, party: str) -> str:
+        """What a bank entry is entered against."""
+        return account
 
     def pay(self, invoice: str, amount: Any) -> None:
         """A customer's money arrives for an invoice."""

@@ -93,8 +93,10 @@ class World:
     def quiet(self, *flows: str) -> None:
         """Another sync writes nothing to either system: both sides agree, and nothing echoes."""
         before = self.writes()
-        self.sync(*flows)
+        reports = self.sync(*flows)
         assert self.writes() == before, self._written()[-3:]
+        done = {name: report.counts.get(name, 0) for report in reports for name in ("created", "updated", "deleted")}
+        assert not any(done.values()), done
 
     def _written(self) -> list[Any]:
         return [
@@ -254,6 +256,26 @@ class World:
         return str(self.link(entity, left=key).right_key)
 
 
+def connection_of(kind: str, served: Any, right: Any, companies: tuple[str, ...] = (USA,)) -> dict[str, Any]:
+    """The connection to a served ERP, as weft.yaml has it."""
+    from weft_bc.simulator import CLIENT_ID, CLIENT_SECRET
+
+    found = {"kind": kind, "url": served.url(right), "authority": f"{served.url(right.entra)}/{{tenant}}",
+             "ca_file": served.ca_file, "settle_seconds": 2}  # fmt: skip
+    if kind == "bc":
+        auth = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        return {**found, "tenant": right.config.tenant, "company": companies[0], "auth": auth}
+    from weft_d365fo.simulator import CLIENT_ID as FO_ID
+    from weft_d365fo.simulator import CLIENT_SECRET as FO_SECRET
+    from weft_d365fo.simulator import Settings
+
+    defaults = {"ProductGroupId": "Parts", "ItemModelGroupId": "FIFO", "StorageDimensionGroupName": "SiteWH",
+                "TrackingDimensionGroupName": "None", "InventoryUnitSymbol": "ea"}  # fmt: skip
+    auth = {"client_id": FO_ID, "client_secret": FO_SECRET}
+    return {**found, "tenant": Settings().tenant, "company": "usmf", "revenue_account": "401100", "sweep_every": 0,
+            "site": "1", "product_defaults": defaults, "auth": auth}  # fmt: skip
+
+
 MakeWorld = Callable[..., World]
 
 
@@ -271,7 +293,7 @@ def weft_package() -> Any:
 def make_world(tmp_path_factory: pytest.TempPathFactory, weft_package: Any) -> Iterator[MakeWorld]:
     """``make_world(flows, companies=[...], connections={"erp": {...}}, **more of weft.yaml)``."""
     from weft.testing.simulator.serve import serve_in_thread
-    from weft_bc.simulator import CLIENT_ID, CLIENT_SECRET, BusinessCentralSimulator
+    from weft_bc.simulator import BusinessCentralSimulator
     from weft_creatio.simulator import CreatioSimulator
 
     with ExitStack() as stack:
@@ -283,13 +305,22 @@ def make_world(tmp_path_factory: pytest.TempPathFactory, weft_package: Any) -> I
             connections: dict[str, Any] | None = None,
             crm: dict[str, Any] | None = None,
             erp: dict[str, Any] | None = None,
+            kind: str = "bc",
             **more: Any,
         ) -> World:
             left = CreatioSimulator.create(records=0, **(crm or {}))
             left.installer.apply(weft_package)
-            right = BusinessCentralSimulator.create(
-                **{"records": 0, "documents": 0, "companies": list(companies), "webhooks": False, **(erp or {})}
-            )
+            right: Any
+            if kind == "bc":
+                right = BusinessCentralSimulator.create(
+                    **{"records": 0, "documents": 0, "companies": list(companies), "webhooks": False, **(erp or {})}
+                )
+            else:
+                from weft_d365fo.simulator import FinanceOperationsSimulator
+
+                right = FinanceOperationsSimulator.create(
+                    **{"records": 0, "documents": 0, "companies": ["usmf"], **(erp or {})}
+                )
             for sim in (left, right):
                 sim.request_log = deque()  # `quiet` counts all of it
             served = stack.enter_context(serve_in_thread(left, right, right.entra))
@@ -303,16 +334,7 @@ def make_world(tmp_path_factory: pytest.TempPathFactory, weft_package: Any) -> I
                         "ca_file": served.ca_file,
                         "auth": {"username": "Integration", "password": "Integration"},
                     },
-                    "erp": {
-                        "kind": "bc",
-                        "url": served.url(right),
-                        "authority": f"{served.url(right.entra)}/{{tenant}}",
-                        "ca_file": served.ca_file,
-                        "tenant": right.config.tenant,
-                        "company": companies[0],
-                        "settle_seconds": 2,
-                        "auth": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
-                    },
+                    "erp": connection_of(kind, served, right, companies),
                 },
                 "flows": flows,
                 **more,
@@ -334,6 +356,7 @@ def make_pack(make_world: MakeWorld) -> Callable[..., tuple[World, Any]]:
 
     def make(erp: str, changes: dict[str, dict[str, Any]] | None = None) -> tuple[World, Any]:
         from tests.system.objects.books_bc import BcBooks
+        from tests.system.objects.books_fo import FoBooks
 
         from weft.cli.init import pack
         from weft.plugins import Plugins
@@ -341,7 +364,8 @@ def make_pack(make_world: MakeWorld) -> Callable[..., tuple[World, Any]]:
         flows = yaml.safe_load(pack(Plugins.discover(), {"crm": "creatio", "erp": erp}, "professional"))["flows"]
         for name, more in (changes or {}).items():
             flows[name] |= more
-        world = make_world(flows, erp={})
-        return world, {"bc": BcBooks}[erp](world)
+        books: Any = {"bc": BcBooks, "d365fo": FoBooks}[erp]
+        world = make_world(flows, kind=erp, mappings=books.mappings)
+        return world, books(world)
 
     return make

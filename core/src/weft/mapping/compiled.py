@@ -94,9 +94,11 @@ class CompiledMapping:
     # -- what to ask the system for ----------------------------------------------------------------
 
     def native_fields(self) -> list[str]:
-        """Fields of the main object that a read must select; ``A/B`` leads through a nested object."""
+        """Fields of the main object that a read must select; ``A/B`` leads through a nested object. By the field of
+        the own key core knows a record that one of its creates has made."""
         mapping = self.mapping
-        named = [mapping.company, mapping.changed, mapping.changed_by, mapping.created, mapping.version]
+        own = mapping.own_key.field if mapping.own_key is not None else None
+        named = [own, mapping.company, mapping.changed, mapping.changed_by, mapping.created, mapping.version]
         joins = [name for part in mapping.parts.values() for name in part.join.values()]
         filtered = [name for name in mapping.where if "/" not in name]
         return unique([*mapping.key, *(name for name in named if name), *joins, *filtered, *self._used[""]])

@@ -109,8 +109,6 @@ class Plans:
         main = set_type(meta, mapping.object.read, mapping.at("object"))
         compiled = None if entity is None else self.compiled(mapping, entity)
         wanted = [mapping.key[0], *([mapping.changed] if mapping.changed else [])]
-        if mapping.own_key is not None:
-            wanted.append(mapping.own_key.field)  # by it core knows a record that one of its own creates has made
         if query.fields is not None:
             wanted += query.fields
         elif compiled is not None and not query.keys_only:

@@ -28,6 +28,7 @@ def weft_connector() -> Connector:
         max_batch=5000,
         simulator="weft_d365fo.simulator.server:simulators",
         demo="weft_d365fo.demo:story",
+        editions="weft_d365fo:editions.yaml",
         samples={
             "url": "https://acme.operations.dynamics.com",
             "tenant": "00000000-0000-0000-0000-000000000000",

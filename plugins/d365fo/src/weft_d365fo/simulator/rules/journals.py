@@ -106,10 +106,25 @@ class JournalLines(Rule):
             if kind.endswith("Payment"):
                 w.default("SettleVoucher", "OpenTransact")
             if not w.given.get("Voucher"):
-                w.set("Voucher", w.world.next_number(w.home().id, f"vouchers {kind}", _VOUCHERS[kind]))
+                w.set("Voucher", self._voucher(w, kind))
         for side in ("", "Offset"):
             self._account(w, f"{side}AccountType", f"{side}AccountDisplayValue")
         self._names(w)
+
+    @staticmethod
+    def _voucher(w: Write, kind: str) -> str:
+        """A new one as soon as the last balances, as journal names come: an entry of several lines shares one."""
+        sums: dict[str, Decimal] = {}
+        if kind == "LedgerJournal":
+            number = w.values["JournalBatchNumber"]
+            for line in w.world.find("LedgerJournalTrans", "JournalBatchNumber", number, w.home().id):
+                whole = bool(line.get("OffsetAccountDisplayValue"))
+                amount = Decimal(line.get("DebitAmount", 0)) - Decimal(line.get("CreditAmount", 0))
+                sums[line["Voucher"]] = sums.get(line["Voucher"], Decimal(0)) + (0 if whole else amount)
+        last = next(reversed(sums), None)
+        if last is not None and sums[last] != 0:
+            return last
+        return w.world.next_number(w.home().id, f"vouchers {kind}", _VOUCHERS[kind])
 
     @staticmethod
     def _escaped(w: Write, account: str) -> str:
