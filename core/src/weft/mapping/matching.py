@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from weft.mapping.casts import Unfit
@@ -19,6 +20,11 @@ from weft.records import Condition
 
 _PHONES = re.compile(r"(?:^|[._])(?:phone|mobile|fax|telephone)\d*$")
 _NOT_DIGITS = re.compile(r"\D+")
+
+
+@lru_cache(maxsize=1000)
+def _is_phone(name: str) -> bool:
+    return _PHONES.search(name) is not None
 
 
 def match_values(fields: Mapping[str, Any], rules: Sequence[Sequence[str]]) -> tuple[tuple[str, ...] | None, ...]:
@@ -44,9 +50,10 @@ def match_value(name: str, value: Any) -> str:
     if isinstance(value, Ref):
         return str(value)
     if isinstance(value, str):
-        if _PHONES.search(name):
+        if _is_phone(name):
             return _NOT_DIGITS.sub("", value).removeprefix("00")
-        return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+        plain = value if value.isascii() else unicodedata.normalize("NFKC", value)
+        return " ".join(plain.casefold().split())
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
@@ -74,7 +81,7 @@ def conditions(
     task = Task(dict(fields), fields, tables, create=False)
     for name in rule:
         value = fields.get(name)
-        if value is None or _PHONES.search(name):
+        if value is None or _is_phone(name):
             return None
         asked = None
         for spec in specs:

@@ -12,12 +12,13 @@ Binary floats never occur: amounts must stay exact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
+import msgspec
 import orjson
 
 
@@ -72,24 +73,30 @@ def _tag(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not a canonical value")
 
 
+_TAGS: Final[dict[str, Callable[[Any], Any]]] = {
+    "$n": Decimal,
+    "$t": datetime.fromisoformat,
+    "$d": date.fromisoformat,
+    "$r": Ref._make,
+}
+_PLAIN = frozenset([str, int, bool, type(None)])
+
+
 def _untag(value: Any) -> Any:
-    if isinstance(value, dict):
+    kind = value.__class__
+    if kind is dict:
         if len(value) == 1:
-            tag, inner = next(iter(value.items()))
-            if tag == "$n":
-                return Decimal(inner)
-            if tag == "$t":
-                return datetime.fromisoformat(inner)
-            if tag == "$d":
-                return date.fromisoformat(inner)
-            if tag == "$r":
-                return Ref(inner[0], inner[1])
-        return {k: _untag(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_untag(v) for v in value]
-    if isinstance(value, float):
-        raise TypeError("a binary float is not a canonical value")
+            [(tag, inner)] = value.items()
+            if tag in _TAGS:
+                return _TAGS[tag](inner)
+        return {k: v if v.__class__ in _PLAIN else _untag(v) for k, v in value.items()}
+    if kind is list:
+        return [v if v.__class__ in _PLAIN else _untag(v) for v in value]
     return value
+
+
+def _refuse(number: str) -> NoReturn:
+    raise TypeError(f"{number}: a binary float is not a canonical value")
 
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_SORT_KEYS
@@ -100,7 +107,12 @@ def encode(fields: Mapping[str, Any]) -> str:
     return orjson.dumps(fields, default=_tag, option=_OPTIONS).decode()
 
 
-def decode(text: str | bytes) -> dict[str, Any]:
-    """Read what :func:`encode` wrote."""
-    result: dict[str, Any] = _untag(orjson.loads(text))
+_decoder = msgspec.json.Decoder(float_hook=_refuse)
+_lenient = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def decode(text: str | bytes, *, fractions: bool = False) -> dict[str, Any]:
+    """Read what :func:`encode` wrote. ``fractions``: binary floats that it was given (seconds, rates) come back
+    as decimals; else TypeError, for they have no place in a record."""
+    result: dict[str, Any] = _untag((_lenient if fractions else _decoder).decode(text))
     return result

@@ -103,12 +103,17 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+REMEMBERED = 1000
+
+
 class Redactor:
     """Masks registered secrets, in every spelling they travel in, and anything that looks like a token."""
 
     def __init__(self, secrets: Iterable[str | Secret] = ()) -> None:
         self._values: set[str] = set()
         self._known: re.Pattern[str] | None = None
+        self._clean: set[str] = set()
+        """Short texts found to hold no secret: reasons come again and again."""
         for secret in secrets:
             self.add(secret)
 
@@ -122,6 +127,7 @@ class Redactor:
         self._values.add(json.dumps(value, ensure_ascii=False)[1:-1])
         longest_first = sorted(self._values, key=len, reverse=True)
         self._known = re.compile("|".join(re.escape(v) for v in longest_first))
+        self._clean = set()
 
     def add_login(self, user: str, password: str | Secret) -> None:
         """Register a password together with its HTTP Basic form."""
@@ -130,11 +136,19 @@ class Redactor:
         self.add(base64.b64encode(f"{user}:{value}".encode()).decode())
 
     def __call__(self, text: str) -> str:
+        clean = self._clean
+        if text in clean:
+            return text
+        masked = text
         if self._known is not None:
-            text = self._known.sub(MASK, text)
+            masked = self._known.sub(MASK, masked)
         for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
-        return text
+            masked = pattern.sub(replacement, masked)
+        if masked == text and len(text) < 100:
+            if len(clean) >= REMEMBERED:
+                clean.clear()
+            clean.add(text)
+        return masked
 
 
 class RedactingFilter(logging.Filter):

@@ -123,11 +123,19 @@ class Intents:
                 found[row[0]] = Intent(*row)
         return found
 
-    def unsettled(self, flow: str | None = None, *, limit: int | None = None) -> list[Intent]:
-        """Open and in-doubt intents, oldest first."""
+    def unsettled(
+        self,
+        flow: str | None = None,
+        *,
+        op: str | None = None,
+        side: Side | None = None,
+        connection: str | None = None,
+        limit: int | None = None,
+    ) -> list[Intent]:
+        """Open and in-doubt intents (of one op, towards one side or connection), oldest first."""
         query = select(*_COLUMNS).where(UNSETTLED)
-        if flow is not None:
-            query = query.where(table.c.flow == flow)
+        given = ((table.c.flow, flow), (table.c.op, op), (table.c.side, side), (table.c.connection, connection))
+        query = query.where(*(column == value for column, value in given if value is not None))
         query = query.order_by(table.c.created_at, table.c.id).limit(limit)
         return [Intent(*row) for row in self._db.execute(query)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -52,25 +51,14 @@ class UtcTime(TypeDecorator[datetime]):
         return result
 
 
-def exact(value: Any) -> Any:
-    """The same value with binary floats (seconds, rates) spelled as decimals."""
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    if isinstance(value, dict):
-        return {k: exact(v) for k, v in value.items()}
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return [exact(v) for v in value]
-    return value
-
-
 def dump(value: Any) -> str:
-    """Any structure of canonical values as JSON text, stable in order; floats become decimals."""
-    return encode(exact(value))
+    """Any structure of canonical values as JSON text, stable in order."""
+    return encode(value)
 
 
 def load(text: str | bytes) -> Any:
-    """Read what :func:`dump` wrote."""
-    return decode(text)
+    """Read what :func:`dump` wrote; floats are decimals now."""
+    return decode(text, fractions=True)
 
 
 class Json(TypeDecorator[Any]):

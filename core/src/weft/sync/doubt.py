@@ -258,15 +258,11 @@ async def ours(run: Run, end: End, company: str, fresh: Sequence[Caught], settle
     """
 
     def read(tx: Tx) -> list[Intent]:
-        return [one for one in tx.intents.unsettled(run.flow.name) if one.op == "create" and one.side == end.side]
+        return tx.intents.unsettled(run.flow.name, op="create", side=end.side, connection=end.connection)
 
     if not fresh:
         return set()
-    intents = [
-        one
-        for one in await run.runtime.state.read(read)
-        if one.connection == end.connection and (end.side == "left" or one.company == company)
-    ]
+    intents = [one for one in await run.runtime.state.read(read) if end.side == "left" or one.company == company]
     found: set[str] = set()
     for intent in intents:
         variant = str(intent.payload["variant"])

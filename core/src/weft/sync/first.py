@@ -63,14 +63,21 @@ class StagedMatcher:
         self, run: Run, origin: End, far: End, target: Target, records: Sequence[Caught]
     ) -> dict[str, Candidates]:
         answer: dict[str, Candidates] = {}
-        company = target.company if far.side == "right" else None
-        for caught in records:
-            found = self._of(run, origin, far, company, caught)
-            if found is not None:
-                answer[caught.record.key] = self._unclaimed(far, found)
-        for key, found in answer.items():
-            if len(found.hits) == 1 and not found.rivals:
-                self._claimed[_place(far, *found.hits[0])] = key
+        companies = (target.company,) if far.side == "right" else far.companies
+        for variant, compiled in far.listed.items():
+            places = [Place(far.side, far.connection, company, variant) for company in companies]
+            for rule in rules_of(run, compiled):
+                asking = {c.record.key: c.canonical for c in records if c.canonical and c.record.key not in answer}
+                values = {key: match_value(compiled, canonical, rule) for key, canonical in asking.items()}
+                found = self._scratch.matching(places, rule, {value for value in values.values() if value})
+                for key, value in values.items():
+                    if value is not None and value in found:
+                        hits = [(variant, hit) for hit in found[value]]
+                        rivals = self._scratch.rivals(origin.side, rule, value, key)
+                        answer[key] = self._unclaimed(far, Candidates(rule, hits, rivals))
+        for key, candidates in answer.items():
+            if len(candidates.hits) == 1 and not candidates.rivals:
+                self._claimed[_place(far, *candidates.hits[0])] = key
         return answer
 
     def _unclaimed(self, far: End, found: Candidates) -> Candidates:
@@ -83,25 +90,6 @@ class StagedMatcher:
             return Candidates(found.rule, free, found.rivals)
         rivals = [key for key in claimed.values() if key is not None]
         return Candidates(found.rule, found.hits, [*found.rivals, *rivals])
-
-    def _of(self, run: Run, origin: End, far: End, company: str | None, caught: Caught) -> Candidates | None:
-        if caught.canonical is None:
-            return None
-        companies = far.companies if company is None else (company,)
-        for variant, compiled in far.listed.items():
-            for rule in rules_of(run, compiled):
-                value = match_value(compiled, caught.canonical, rule)
-                if value is None:
-                    continue
-                hits = [
-                    (variant, hit)
-                    for one in companies
-                    for hit in self._scratch.matching(Place(far.side, far.connection, one, variant), rule, value)
-                ]
-                if hits:
-                    rivals = self._scratch.rivals(origin.side, rule, value, caught.record.key)
-                    return Candidates(rule, hits, rivals)
-        return None
 
 
 def _place(far: End, variant: str, hit: Caught) -> tuple[str, str, str, str]:
@@ -241,6 +229,7 @@ async def _stage(run: Run, end: End, company: str, compiled: CompiledMapping, sc
     """Read one place whole; returns its cursor."""
     place = Place(end.side, end.connection, company, compiled.mapping.variant)
     settlement = Settlement(run)
+    rules = _rules(run, end, compiled)
     cursor: str | None = None
     async for caught, given, total in scan(run, end, compiled, company):
         cursor = given or cursor
@@ -257,7 +246,7 @@ async def _stage(run: Run, end: End, company: str, compiled: CompiledMapping, sc
                 settlement.caught_problem(end, one)
             else:
                 usable.append(one)
-        scratch.put(place, usable, [_values(run, end, compiled, one) for one in usable])
+        scratch.put(place, usable, [_values(compiled, rules, one) for one in usable])
         await settlement.commit()
         run.tell()
     if cursor is None:
@@ -265,18 +254,19 @@ async def _stage(run: Run, end: End, company: str, compiled: CompiledMapping, sc
     return [Cursor(run.flow.name, end.side, end.connection, company, compiled.mapping.variant, cursor, run.now)]
 
 
-def _values(run: Run, end: End, compiled: CompiledMapping, caught: Caught) -> list[Value]:
-    """A record's match values, under its own rules and under those of the other side."""
+def _rules(run: Run, end: End, compiled: CompiledMapping) -> list[tuple[str, ...]]:
+    """The rules a place's records are matched by: its own and those of the other side."""
     flow = run.flow
     others = [c for e in (flow.rights.values() if end.side == "left" else [flow.left]) for c in e.mappings.values()]
-    values: dict[Value, None] = {}
-    if caught.canonical is not None:
-        for mapping in (compiled, *others):
-            for rule in rules_of(run, mapping):
-                value = match_value(mapping, caught.canonical, rule)
-                if value is not None:
-                    values[rule, value] = None
-    return list(values)
+    return list(dict.fromkeys(rule for mapping in (compiled, *others) for rule in rules_of(run, mapping)))
+
+
+def _values(compiled: CompiledMapping, rules: Sequence[tuple[str, ...]], caught: Caught) -> list[Value]:
+    """A record's match values."""
+    if caught.canonical is None:
+        return []
+    found = zip(rules, compiled.match_values(caught.canonical, rules), strict=True)
+    return [(rule, value) for rule, value in found if value is not None]
 
 
 async def _bring(

@@ -273,17 +273,18 @@ def _merge_lines(base: Base, learnt: dict[str, dict[str, Fields]]) -> None:
 
 def _moved(work: Work) -> bool:
     """Does either side now hold something its base does not know?"""
-    same = work.pair.comparator.same
+    same, shared = work.pair.comparator.same, work.pair.shared
     sides: tuple[Side, Side] = ("left", "right")
     conflicts = {c.field for c in work.decision.conflicts if c.winner is None} if work.decision else set()
     for side in sides:
         half = work.half(side)
         if half.canonical is None:
             continue
+        known = half.base.fields
         for name, value in half.canonical.fields.items():
-            if name not in work.pair.shared or name in conflicts:
+            base = known.get(name, ABSENT)
+            if base is value or base is ABSENT or name not in shared or name in conflicts:
                 continue
-            base = half.base.fields.get(name, ABSENT)
-            if base is not ABSENT and not same(name, value, base):
+            if not same(name, value, base):
                 return True
     return False

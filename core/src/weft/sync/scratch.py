@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,8 @@ CREATE INDEX found_value ON found (side, rule, value);
 CREATE INDEX found_staged ON found (staged);
 """
 _SEPARATOR = "\x1f"
+FEW = 10
+"""So many candidates are enough to call a record ambiguous."""
 
 
 class Place(NamedTuple):
@@ -125,14 +128,23 @@ class Scratch:
                 found[key] = _read(body)
         return found
 
-    def matching(self, place: Place, rule: tuple[str, ...], value: tuple[str, ...]) -> list[Caught]:
-        """Staged records of one place with this match value."""
-        rows = self._db.execute(
-            "SELECT s.body FROM found f JOIN staged s ON s.id = f.staged WHERE f.side=? AND f.rule=? AND "
-            "f.value=? AND f.connection=? AND f.company=? AND f.variant=? ORDER BY s.id LIMIT 10",
-            (place.side, _SEPARATOR.join(rule), _SEPARATOR.join(value), *place[1:]),
-        )
-        return [_read(body) for (body,) in rows]
+    def matching(
+        self, places: Sequence[Place], rule: tuple[str, ...], values: Iterable[tuple[str, ...]]
+    ) -> dict[tuple[str, ...], list[Caught]]:
+        """Staged records of these places by match value; of each value the first few of a place."""
+        asked = {_SEPARATOR.join(value): value for value in values}
+        found: dict[tuple[str, ...], list[Caught]] = defaultdict(list)
+        for place in places if asked else ():
+            rows = self._db.execute(
+                "WITH hits AS (SELECT value, staged, row_number() OVER (PARTITION BY value ORDER BY staged) AS nth "
+                "FROM found WHERE side=? AND rule=? AND value IN (SELECT value FROM json_each(?)) "
+                "AND connection=? AND company=? AND variant=?) "
+                "SELECT h.value, s.body FROM hits h JOIN staged s ON s.id = h.staged WHERE nth <= ? ORDER BY s.id",
+                (place.side, _SEPARATOR.join(rule), json.dumps(list(asked)), *place[1:], FEW),
+            )
+            for value, body in rows:
+                found[asked[value]].append(_read(body))
+        return dict(found)
 
     def rivals(self, side: str, rule: tuple[str, ...], value: tuple[str, ...], key: str) -> list[str]:
         """Keys of other records of one side with the same match value."""
