@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, text, update
@@ -54,6 +55,11 @@ SETTLED = text("intents.state IN ('done', 'abandoned')")
 
 _NAMES = tuple(f.name for f in fields(Intent))
 _COLUMNS = [table.c[name] for name in _NAMES]
+_values = attrgetter(*_NAMES)
+_INSERT = insert(table)
+_CLOSE = (
+    update(table).where(table.c.id == bindparam("_id")).values(state=bindparam("_state"), result_key=bindparam("_key"))
+)
 
 
 class Intents:
@@ -65,7 +71,7 @@ class Intents:
     def open_many(self, intents: Sequence[Intent]) -> None:
         """Insert. Durable once the transaction is committed; send only after that."""
         if intents:
-            self._db.execute(insert(table), [{n: getattr(i, n) for n in _NAMES} for i in intents])
+            sql.many(self._db, _INSERT, _NAMES, map(_values, intents))
 
     def mark_sent(self, ids: Sequence[str], at: datetime, settle_after: datetime | None = None) -> None:
         """Note that these are about to be sent (again): call before the send. Counts an attempt."""
@@ -168,11 +174,7 @@ class Intents:
 
     def close_many(self, settled: Iterable[tuple[str, Literal["done", "abandoned"], str | None]]) -> None:
         """Settle intents: (id, state, key of the record that was written)."""
-        rows = [{"_id": id, "_state": state, "_key": key} for id, state, key in settled]
-        if rows:
-            statement = update(table).where(table.c.id == bindparam("_id"))
-            statement = statement.values(state=bindparam("_state"), result_key=bindparam("_key"))
-            self._db.execute(statement, rows)
+        sql.many(self._db, _CLOSE, ("_id", "_state", "_key"), settled)
 
     def prune(self, before: datetime, limit: int = 5000) -> int:
         """Forget settled intents created before a time, with their steps. Returns how many."""

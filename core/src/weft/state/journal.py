@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import orjson
@@ -57,15 +58,18 @@ class ChainCheck:
 
 _NAMES = tuple(f.name for f in fields(Entry))
 _COLUMNS = [table.c[name] for name in _NAMES]
-_HASHED = ("run_id", "seq", "at", "flow", "entity", "link_id", "left_key", "right_key", "side", "op",
-           "outcome", "reason", "fields", "error", "request_id")  # fmt: skip
+_TOLD = ("flow", "entity", "link_id", "left_key", "right_key", "side", "op", "outcome", "reason")
+_HASHED = ("run_id", "seq", "at", *_TOLD, "fields", "error", "request_id")
+_told = attrgetter(*_TOLD)
+_hashed = itemgetter(*_HASHED)
+_INSERT = insert(table)
 
 
-def _digest(previous: str, row: dict[str, Any]) -> str:
-    """SHA-256 over the previous hash and the row as JSON with sorted names (``fields`` and ``error``
-    as the stored text, ``at`` as microsecond text)."""
-    body = {name: row[name] for name in _HASHED}
-    body["at"] = time_text(row["at"])
+def _digest(previous: str, row: Sequence[Any]) -> str:
+    """SHA-256 over the previous hash and the row, in the order of ``_HASHED``, as JSON with sorted names
+    (``fields`` and ``error`` as the stored text, ``at`` as microsecond text)."""
+    body = dict(zip(_HASHED, row, strict=True))
+    body["at"] = time_text(body["at"])
     return hashlib.sha256(previous.encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -81,7 +85,7 @@ def chain(run_id: str, rows: Iterable[dict[str, Any]], length: int, tip: str) ->
             return ChainCheck(run_id, False, expected - 1, expected, "the row is missing")
         if row["prev_hash"] != previous:
             return ChainCheck(run_id, False, expected, expected, "it does not follow the row before it")
-        if row["hash"] != _digest(previous, row):
+        if row["hash"] != _digest(previous, _hashed(row)):
             return ChainCheck(run_id, False, expected, expected, "its content was changed")
         previous = row["hash"]
     if (expected, previous) != (length, tip):
@@ -109,19 +113,14 @@ class Journal:
         rows = []
         for entry in entries:
             seq += 1
-            row = {name: getattr(entry, name) for name in _NAMES if name != "id"}
-            row.update(
-                run_id=run_id,
-                seq=seq,
-                fields=None if entry.fields is None else dump(entry.fields),
-                error=None if entry.error is None else dump(entry.error),
-                prev_hash=previous,
-            )
-            row["hash"] = _digest(previous, row)
-            entry.run_id, entry.seq, entry.prev_hash, entry.hash = run_id, seq, previous, row["hash"]
-            previous = row["hash"]
-            rows.append(row)
-        self._db.execute(insert(table), rows)
+            fields = None if entry.fields is None else dump(entry.fields)
+            error = None if entry.error is None else dump(entry.error)
+            entry.run_id, entry.seq, entry.prev_hash = run_id, seq, previous
+            hashed = (run_id, seq, entry.at, *_told(entry), fields, error, entry.request_id)
+            entry.hash = _digest(previous, hashed)
+            rows.append((*hashed, previous, entry.hash))
+            previous = entry.hash
+        sql.many(self._db, _INSERT, (*_HASHED, "prev_hash", "hash"), rows)
         self._db.execute(update(runs).where(runs.c.id == run_id).values(journal_rows=seq, journal_tip=previous))
 
     def page(

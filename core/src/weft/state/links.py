@@ -105,6 +105,10 @@ class Target(NamedTuple):
 _NAMES = tuple(f.name for f in fields(Link))
 _COLUMNS = [table.c[name] for name in _NAMES]
 _values = attrgetter(*_NAMES)
+_INSERT = insert(table)
+_BOUND = tuple("_" + name for name in _NAMES)
+_UPDATE = update(table).where(table.c.id == bindparam("_id"))
+_UPDATE = _UPDATE.values({name: bindparam("_" + name) for name in _NAMES if name != "id"})
 _CHILD_NAMES = tuple(f.name for f in fields(ChildLink))
 
 
@@ -339,11 +343,11 @@ class Links:
         new = [link for link in links if not link.id]
         for link, number in zip(new, self._take_ids(self._db, len(new)), strict=True):
             link.id = number
-        self._db.execute(insert(table), [dict(zip(_NAMES, _values(link), strict=True)) for link in links])
+        sql.many(self._db, _INSERT, _NAMES, map(_values, links))
 
     def update_many(self, links: Sequence[Link]) -> None:
         """Write every column of these links (by ``id``)."""
-        self.set_many([dict(zip(_NAMES, _values(link), strict=True)) for link in links])
+        sql.many(self._db, _UPDATE, _BOUND, map(_values, links))
 
     def set_many(self, changes: Iterable[Mapping[str, Any]]) -> None:
         """Write some columns: each change names ``id`` and the columns to set, as raw as in Link."""

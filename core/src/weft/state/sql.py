@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar, cast
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Table, Text, any_, bindparam, func, literal_column, select
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Executable,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 
 T = TypeVar("T")
 
@@ -58,3 +73,46 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 def upsert(connection: Connection, table: Table) -> Any:
     """An INSERT that knows ``on_conflict_do_update`` and ``excluded`` on either database."""
     return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
+
+
+def many(connection: Connection, statement: Executable, names: tuple[str, ...], rows: Iterable[Sequence[Any]]) -> None:
+    """Execute an INSERT or UPDATE once a row, given as values in the order of ``names``: columns of an insert,
+    bind parameters of an update.
+
+    Straight to the driver: what SQLAlchemy works out for each value of each row is worked out once here.
+    """
+    ready = _prepared(connection.dialect, statement, names)
+    given = [ready.row(values) for values in rows]
+    if given:
+        connection.exec_driver_sql(ready.text, given)
+
+
+class _Ready(NamedTuple):
+    text: str
+    positions: tuple[int, ...] | None
+    """Where the driver counts parameters: which value each one is. None: it wants them by name."""
+    names: tuple[str, ...]
+    converted: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def row(self, values: Sequence[Any]) -> Any:
+        made = list(values)
+        for index, convert in self.converted:
+            made[index] = convert(made[index])
+        if self.positions is None:
+            return dict(zip(self.names, made, strict=True))
+        return tuple([made[index] for index in self.positions])
+
+
+@lru_cache(maxsize=200)
+def _prepared(dialect: Dialect, statement: Executable, names: tuple[str, ...]) -> _Ready:
+    compiled = cast(ClauseElement, statement).compile(dialect=dialect, column_keys=list(names))
+    assert isinstance(compiled, SQLCompiler)
+    types = [compiled.binds[name].type.dialect_impl(dialect) for name in names]
+    converters = enumerate(type_.bind_processor(dialect) for type_ in types)
+    order = compiled.positiontup
+    return _Ready(
+        str(compiled),
+        None if order is None else tuple(names.index(name) for name in order),
+        names,
+        tuple((index, convert) for index, convert in converters if convert is not None),
+    )
