@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import resources
 from typing import Any, Protocol
 
@@ -79,10 +80,16 @@ def _documents(package: str, entity: str | None) -> Iterator[Loaded]:
         text = file.read_text(encoding="utf-8")
         if entity is not None and entity not in text:
             continue  # the name must be written in the file, so reading it cannot add anything
-        for loaded in yamlpos.load_all(text, source):
+        for loaded in _loaded(text, source):
             if entity is not None and isinstance(loaded.data, dict) and loaded.data.get("entity") != entity:
                 continue
             yield loaded
+
+
+@lru_cache(maxsize=500)
+def _loaded(text: str, source: str) -> tuple[Loaded, ...]:
+    """Documents are asked for in every run; their YAML is taken apart once."""
+    return tuple(yamlpos.load_all(text, source))
 
 
 def parse(loaded: Loaded, placeholders: Mapping[str, str] | None = None) -> document.Mapping:

@@ -35,6 +35,8 @@ _CODES = frozenset([str, type(None), Absent])
 class _Page(NamedTuple):
     records: Sequence[Record]
     rows: list[Native]
+    columns: Mapping[str, Sequence[Any]]
+    """Native fields of the main object, where every row has them."""
     tables: Tables
     problems: Problems
 
@@ -42,6 +44,7 @@ class _Page(NamedTuple):
         return _Page(
             [self.records[index] for index in indexes],
             [self.rows[index] for index in indexes],
+            {name: [column[index] for index in indexes] for name, column in self.columns.items()},
             self.tables,
             [self.problems[index] for index in indexes],
         )
@@ -65,10 +68,17 @@ def reader(specs: Sequence[FieldSpec]) -> Read:
         if spec.readable:
             feeds.setdefault(spec.canonical or "", []).append(_reads(spec))
     names = tuple(feeds)
+    flat = [spec.native for spec in specs if spec.readable and _is_flat(spec)]
+    pick = itemgetter(*flat) if len(flat) > 1 else None
     reads = [first if not others else _first_of(first, others) for first, *others in feeds.values()]
 
     def read(records: Sequence[Record], tables: Tables, problems: Problems) -> list[Fields]:
-        page = _Page(records, [record.data for record in records], tables, problems)
+        rows = [record.data for record in records]
+        try:
+            natives = dict(zip(flat, zip(*map(pick, rows), strict=True), strict=False)) if pick is not None else {}
+        except KeyError:
+            natives = {}  # fields are missing here and there: each is looked for
+        page = _Page(records, rows, natives, tables, problems)
         columns = [one(page) for one in reads]
         if not columns:
             return [{} for _ in records]
@@ -208,15 +218,16 @@ def _fetch(spec: FieldSpec) -> _Fetch:
     if spec.path is not None:
         steps = spec.path
         return lambda page: [nested(row, steps, native) for row in page.rows]
-    pick = itemgetter(native)
 
     def of_main(page: _Page) -> Sequence[Any]:
-        try:
-            return list(map(pick, page.rows))
-        except KeyError:
-            return [row.get(native, ABSENT) for row in page.rows]
+        found = page.columns.get(native)
+        return found if found is not None else [row.get(native, ABSENT) for row in page.rows]
 
     return of_main
+
+
+def _is_flat(spec: FieldSpec) -> bool:
+    return spec.part is None and spec.path is None and spec.in_ is None
 
 
 def _of_part(rows: Sequence[Record] | None, native: str) -> Any:
