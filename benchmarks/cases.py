@@ -7,8 +7,8 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -113,6 +113,7 @@ class Bench:
         self._folder = tempfile.TemporaryDirectory(prefix="weft-bench-")
         self.folder = Path(self._folder.name)
         self._settled: Path | None = None
+        self._filling: tuple[Recording, list[str]] | None = None
         self._count = 0
 
     def close(self) -> None:
@@ -123,17 +124,39 @@ class Bench:
         return self.folder / f"{self._count}.db"
 
     async def settled(self) -> Path:
-        """A state in which both sides are in agreement; good for every simulator of this size."""
+        """A state in which both sides are in agreement; good for all systems that :meth:`filled` gives."""
         if self._settled is None:
-            path = self.fresh()
-            with self.pair.serve(self.size, self.size) as served:
-                async with weft(self.pair, served, path) as runtime:
-                    for expected in ({"linked": self.size}, {}):
-                        expect(await run_flow(runtime, "customers"), **expected)
+            path, twins = self.fresh(), self.pair.twins
+            wanted = {"linked": self.size} if twins else {"linked": self.size, "created": self.size}
+            with self.pair.serve(self.size, self.size if twins else 0) as served:
+                for control in served.controls if not twins else ():
+                    control.advance(1800)  # stamps seen here are later than those :meth:`filled` makes
+                # One after the other, where the records are yet to be created: they get the same ids every time.
+                async with weft(self.pair, served, path, one_by_one=not twins) as runtime:
+                    with recording() as made:
+                        expect(await run_flow(runtime, "customers"), **wanted)
+                    self._filling = None if twins else (made, served.origins)
+                    expect(await run_flow(runtime, "customers"))
             self._settled = path
         copy = self.fresh()
         shutil.copy(self._settled, copy)
         return copy
+
+    @asynccontextmanager
+    async def filled(self) -> AsyncIterator[Served]:
+        """New systems that hold the same records on both sides. Where they cannot be made so, they are sent
+        what weft sent when it settled them."""
+        await self.settled()
+        with self.pair.serve(self.size, self.size if self.pair.twins else 0) as served:
+            if self._filling is not None:
+                made, origins = self._filling
+                async with weft(self.pair, served, self.fresh()) as runtime:
+                    done = await self.floor(made, origins, served, runtime)
+                if done.differing:
+                    raise SystemExit(f"{done.differing} answers were others than the ones that settled both sides")
+                for control in served.controls:
+                    control.advance(3600)  # past the stamps that the settled state has seen
+            yield served
 
     async def floor(self, made: Recording, origins: list[str], served: Served, runtime: Runtime) -> Floor:
         gc.collect()
@@ -185,7 +208,7 @@ class Bench:
         async def load(runtime: Runtime) -> dict[str, int]:
             return expect(await run_flow(runtime, "customers"), created=self.size, linked=self.size)
 
-        return await self._writing("first load", load, right=0, aim=0.5)
+        return await self._writing("first load", load, aim=0.5)
 
     async def changed(self) -> Result:
         """2 % of the records were changed on each side, and nothing else."""
@@ -197,7 +220,7 @@ class Bench:
         def edit(served: Served) -> None:
             edited[:] = [key for keys in served.edit().values() for key in keys]
 
-        result = await self._writing("2 % changed on both sides", follow, right=self.size, edit=edit)
+        result = await self._writing("2 % changed on both sides", follow, edit=edit)
         return result.counted(len(edited))
 
     async def latency(self) -> Result:
@@ -221,7 +244,7 @@ class Bench:
         def edit(served: Served) -> None:
             keys[:] = served.edit(min(20, max(1, self.size // 50)))["left"]
 
-        result = await self._writing("single record", follow, right=self.size, edit=edit)
+        result = await self._writing("single record", follow, edit=edit)
         result.latency_ms = statistics.median(taken[-self.rounds * len(keys) :]) * 1000
         result.floor_latency_ms = result.floor_seconds / len(keys) * 1000
         return result.counted(len(keys))
@@ -231,18 +254,24 @@ class Bench:
         name: str,
         work: Callable[[Runtime], Awaitable[dict[str, int]]],
         *,
-        right: int,
         edit: Callable[[Served], None] | None = None,
         aim: float | None = None,
     ) -> Result:
-        """Each round starts with new systems, since this one changes them."""
+        """Each round starts with new systems, since this one changes them: an empty one on the right, or with
+        ``edit`` two in agreement, which are then edited."""
         measured = Measured()
+
+        async def fresh(stack: AsyncExitStack) -> Served:
+            if edit is None:
+                return stack.enter_context(self.pair.serve(self.size, 0))
+            served = await stack.enter_async_context(self.filled())
+            edit(served)
+            return served
+
         for round_ in range(self.rounds + (self.rounds > 1)):
             async with AsyncExitStack() as stack:
-                served = stack.enter_context(self.pair.serve(self.size, right))
-                state = await self.settled() if right else self.fresh()
-                if edit is not None:
-                    edit(served)
+                served = await fresh(stack)
+                state = self.fresh() if edit is None else await self.settled()
                 runtime = await stack.enter_async_context(weft(self.pair, served, state))
                 if round_ == 0:
                     with recording() as measured.recording:
@@ -254,9 +283,7 @@ class Bench:
                 else:
                     measured.weft.append(await timed(partial(work, runtime)))
             async with AsyncExitStack() as stack:
-                served = stack.enter_context(self.pair.serve(self.size, right))
-                if edit is not None:
-                    edit(served)
+                served = await fresh(stack)
                 runtime = await stack.enter_async_context(weft(self.pair, served, self.fresh()))
                 measured.floor.append(await self.floor(measured.recording, origins, served, runtime))
         return measured.result(name, self.size, aim)

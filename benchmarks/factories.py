@@ -61,6 +61,16 @@ def creatio(records: int) -> list[Simulator]:
     sim = CreatioSimulator.create(records, 7, clock=SimClock(START))
     sim.installer.apply(read_package(build_archive(load_model(), BuildOptions())))
     sim.site.db.execute("UPDATE Account SET TypeId=? WHERE TypeId IN (?, ?)", (CUSTOMER, SUPPLIER, PARTNER))
+
+    async def edit(count: int | None = None) -> dict[str, list[str]]:
+        """People change credit limits; of which accounts."""
+        ids = [key for (key,) in sim.site.db.execute("SELECT Id FROM Account ORDER BY Id")][::EVERY][:count]
+        person = sim.as_user(None)
+        for index, key in enumerate(ids):
+            person.edit("Account", key, {"UsrCreditLimit": Decimal(50_000 + index)})
+        return {"left": ids}
+
+    sim.register("edit_some", edit, "edit 2 % of the accounts: count")
     return [sim]
 
 

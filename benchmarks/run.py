@@ -27,8 +27,6 @@ from benchmarks.loads import Loads
 from benchmarks.systems import PAIRS, Pair
 
 CASES = ("read", "first", "unchanged", "changed", "latency")
-TWINS = ("changed", "latency")
-"""Cases that need both sides filled with the same records from the start."""
 HEADER = ("", "records", "weft s", "floor s", "ratio", "records/s", "a core", "requests", "at once", "aim")
 
 
@@ -74,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def measure(pair: Pair, size: int, rounds: int, wanted: Sequence[str]) -> dict[str, Any]:
     """The cases of one pair, by name."""
-    cases = [name for name in CASES if name in wanted and (pair.twins or name not in TWINS)]
+    cases = [name for name in CASES if name in wanted]
     found: dict[str, Any] = {}
     if cases:
         say(f"\n{pair.title}\n")

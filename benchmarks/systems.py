@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +18,7 @@ from weft.config.loading import load_text
 from weft.plugins import Plugins
 from weft.runtime import Runtime
 from weft.state.store import State
+from weft.sync import first
 from weft.sync.flow import Flow, build
 from weft.testing.simulator import serve_in_process
 from weft.testing.simulator.control_client import ControlClient
@@ -94,7 +96,8 @@ class CreatioPair:
                 f"company: Right, ca_file: '{erp.ca_file}', auth: {{client_id: {CLIENT_ID}, "
                 f"client_secret: {CLIENT_SECRET}}}}}\n"
             )
-            yield Served(text, [crm_url, erp_url], [str(crm.ca_file), str(erp.ca_file)], [])
+            controls = [crm.control("creatio"), erp.control("bc")]
+            yield Served(text, [crm_url, erp_url], [str(crm.ca_file), str(erp.ca_file)], controls)
 
 
 Pair = BusinessCentralPair | CreatioPair
@@ -102,6 +105,7 @@ PAIRS: dict[str, type[BusinessCentralPair] | type[CreatioPair]] = {"creatio": Cr
 
 CONFIG = """
 state: sqlite:///{state}
+limits: {{concurrency: {concurrency}}}
 connections:
 {connections}
 flows:
@@ -110,13 +114,16 @@ flows:
 
 
 @asynccontextmanager
-async def weft(pair: Pair, served: Served, state: Path) -> AsyncIterator[Runtime]:
-    """weft between both systems, signed in and with metadata read, as a running daemon is."""
+async def weft(pair: Pair, served: Served, state: Path, *, one_by_one: bool = False) -> AsyncIterator[Runtime]:
+    """weft between both systems, signed in and with metadata read, as a running daemon is. ``one_by_one``:
+    one page and one request at a time, so that what it sends has one order."""
     plugins = Plugins.discover(only=list(pair.plugins))
     if plugins.failed:
         raise SystemExit(f"a connector cannot be loaded: {plugins.failed}")
-    config = load_text(CONFIG.format(state=state, connections=served.connections), "weft.yaml", plugins)
-    with rare_collections(), State.open(f"sqlite:///{state}") as opened:
+    text = CONFIG.format(state=state, connections=served.connections, concurrency=1 if one_by_one else 8)
+    config = load_text(text, "weft.yaml", plugins)
+    pages = 1 if one_by_one else first.AT_ONCE
+    with patch.object(first, "AT_ONCE", pages), rare_collections(), State.open(f"sqlite:///{state}") as opened:
         log = logging.getLogger("weft")
         log.setLevel(logging.ERROR)
         async with Runtime(config, opened, plugins, log=log) as runtime:
