@@ -34,11 +34,11 @@ def business_central(left: int, right: int) -> list[Simulator]:
         customers(co, [party(index) for index in range(count)], now)
     left_co, right_co = sim.env.companies.values()
 
-    async def edit(count: int | None = None) -> dict[str, list[str]]:
+    async def edit(count: int | None = None, every: int = EVERY) -> dict[str, list[str]]:
         """People change credit limits on the left and telephone numbers on the right; which, by side."""
         changed: dict[str, list[str]] = {}
-        for side, co, offset in (("left", left_co, 0), ("right", right_co, EVERY // 2)):
-            rows = [row for index, row in enumerate(list(co.tables["customers"])) if index % EVERY == offset][:count]
+        for side, co, offset in (("left", left_co, 0), ("right", right_co, every // 2)):
+            rows = [row for index, row in enumerate(list(co.tables["customers"])) if index % every == offset][:count]
             for index, row in enumerate(rows):
                 value: Any = Decimal(50_000 + index) if side == "left" else f"+1 555 {index:07d}"
                 field = "creditLimit" if side == "left" else "phoneNumber"
@@ -46,7 +46,7 @@ def business_central(left: int, right: int) -> list[Simulator]:
             changed[side] = [str(row["id"]) for row in rows]
         return changed
 
-    sim.register("edit_some", edit, "edit 2 % of the customers on both sides: count")
+    sim.register("edit_some", edit, "edit some of the customers on both sides: count, every (50: 2 %)")
     return [sim]
 
 
