@@ -6,9 +6,12 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weft.mapping.exact import leave
 from weft.mapping.expression import Expression, ExpressionError
+from weft.mapping.shortcut import shortcut
 from weft.model.values import Ref
 
 
@@ -169,3 +172,32 @@ def test_truth():
     assert Expression("a").truth({"a": [0, 1]})
     assert not Expression("a").truth({"a": [0, 0]})
     assert not Expression("a").truth({})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "'organization'",
+        "a != 'All'",
+        "$trim($substringBefore(a, '\n'))",
+        "$contains(a, '\n') ? $trim($substringAfter(a, '\n')) : ''",
+        "a & (b != '' ? '\n' & b : '')",
+        "$trim(a) = b ? 'same' : $substringAfter(a & b, ', ')",
+        'a ? b : "x"',
+    ],
+)
+@given(st.lists(st.text(alphabet="aA, \n\t\r\u00a0é", max_size=12), min_size=2, max_size=2))
+def test_shortcuts_give_what_the_engine_gives(source, texts):
+    expression = Expression(source)
+    quick = shortcut(source, expression.texts)
+    assert quick is not None
+    used = texts[: len(expression.texts)]
+    assert quick(used) == expression._evaluate(dict(zip(expression.texts, used, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["a.b", "$uppercase(a)", "a & 1", "a = true", "$trim(a, 'x')", "$contains(a, b)", "a ? a = b : b", "(a; b)"],
+)
+def test_what_a_shortcut_does_not_know_is_left_to_the_engine(source):
+    assert shortcut(source, ["a", "b"]) is None

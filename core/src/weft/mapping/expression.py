@@ -16,6 +16,7 @@ import jlens
 
 from weft.errors import ConfigError
 from weft.mapping.exact import FUNCTIONS, Inexact, enter, leave
+from weft.mapping.shortcut import LONGEST, shortcut
 from weft.mapping.subset import Refused, check
 
 TIMEOUT = 0.5
@@ -60,7 +61,7 @@ class Expression:
     ``lists`` names the inputs that are lists: missing, they are empty lists, not empty text.
     """
 
-    __slots__ = ("_compiled", "_known", "_reads", "at", "reads", "source", "texts")
+    __slots__ = ("_compiled", "_known", "_quick", "_reads", "at", "reads", "source", "texts")
 
     def __init__(self, source: str, at: str = "", lists: Iterable[str] = ()) -> None:
         self.source, self.at = source, at
@@ -87,6 +88,7 @@ class Expression:
         plain = self._reads is not None and all(inner is True and not many for _, inner, many in self._reads)
         if plain and len(self._reads or ()) <= 2:
             self.texts = tuple(name for name, _, _ in self._reads or ())
+        self._quick = None if self.texts is None else shortcut(source, self.texts)
         self._known: dict[tuple[str | None, ...], Any] = {}
 
     @classmethod
@@ -104,6 +106,8 @@ class Expression:
         """
         key = self._key(value)
         if key is not None:
+            if self._quick is not None:
+                return self._quick([text or "" for text in key])
             found = self._known.get(key, _UNKNOWN)
             if found is not _UNKNOWN:
                 return found
@@ -124,6 +128,9 @@ class Expression:
         columns = [[value.get(name) for value in values] for name in self.texts]
         if any(not _PLAIN.issuperset(map(type, column)) for column in columns):
             return [self._tried(value) for value in values]
+        if self._quick is not None and all(len(text or "") <= LONGEST for column in columns for text in column):
+            quick, texts = self._quick, [[text or "" for text in column] for column in columns]
+            return list(map(quick, zip(*texts, strict=True))) if texts else [quick(())] * len(values)
         keys = list(zip(*columns, strict=True)) if columns else [()] * len(values)
         known = {key: self._tried(dict(zip(self.texts, key, strict=True))) for key in set(keys)}
         if any(isinstance(result, dict | list) for result in known.values()):
