@@ -32,6 +32,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ("creatio", "read", 60),
         ("creatio", "first", 60),
         ("creatio", "unchanged", 120),
+        ("creatio", "changed", 3),
+        ("creatio", "latency", 1),
         ("bc", "read", 120),
         ("bc", "first", 60),
         ("bc", "unchanged", 120),
@@ -52,6 +54,13 @@ def test_writing_cases_wrote(report: dict[str, Any]) -> None:
     assert cases["first"]["counts"]["created"] == 60
     assert cases["changed"]["counts"]["updated"] == 3
     assert cases["unchanged"]["counts"]["unchanged"] == 120
+
+
+def test_a_pass_over_many_links_is_measured_at_several_sizes():
+    command = [sys.executable, "-m", "benchmarks.scale", "500", "1500"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["500", "1,500"]
 
 
 def test_memory_is_measured_at_two_sizes(report: dict[str, Any]) -> None:
