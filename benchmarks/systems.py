@@ -105,7 +105,6 @@ PAIRS: dict[str, type[BusinessCentralPair] | type[CreatioPair]] = {"creatio": Cr
 
 CONFIG = """
 state: sqlite:///{state}
-limits: {{concurrency: {concurrency}}}
 connections:
 {connections}
 flows:
@@ -120,7 +119,7 @@ async def weft(pair: Pair, served: Served, state: Path, *, one_by_one: bool = Fa
     plugins = Plugins.discover(only=list(pair.plugins))
     if plugins.failed:
         raise SystemExit(f"a connector cannot be loaded: {plugins.failed}")
-    text = CONFIG.format(state=state, connections=served.connections, concurrency=1 if one_by_one else 8)
+    text = CONFIG.format(state=state, connections=served.connections)
     config = load_text(text, "weft.yaml", plugins)
     pages = 1 if one_by_one else first.AT_ONCE
     with patch.object(first, "AT_ONCE", pages), rare_collections(), State.open(f"sqlite:///{state}") as opened:
@@ -130,6 +129,8 @@ async def weft(pair: Pair, served: Served, state: Path, *, one_by_one: bool = Fa
             for name in pair.connections:
                 session = await runtime.session(name)
                 await session.metadata()
+                if one_by_one:
+                    session.http.limiter.allow(1)
             yield runtime
 
 
