@@ -97,6 +97,7 @@ def tell(stage: Stage, erp: Erp) -> None:
     _deal(stage, erp)
     _conflict(stage, erp)
     _lost_answer(stage, erp)
+    _edition(stage, erp)
     _proof(stage)
 
 
@@ -111,6 +112,7 @@ def _systems(stage: Stage, erp: Erp) -> None:
     connection = erp.start(stage, parties)
     both = begin.replace("package: false", "package: true") + connection
     stage.write("weft.yaml", both + FLOWS + erp.mappings)
+    stage.write("professional.yaml", both + _professional(stage, erp) + erp.mappings)
     stage.say(f"""
         A Creatio with {len(accounts)} customers and a {erp.title} with {len(parties)}: most are the
         same companies, typed in twice, some with gaps, some in two copies. Creatio lacks what finance needs
@@ -239,3 +241,22 @@ def _proof(stage: Stage) -> None:
     stage.weft("verify", "--samples", "3", expect=(0, 1))
     stage.weft("status", expect=(0, 1))
     stage.say("To look further: cd into the folder and try weft issues, weft journal, weft links list.")
+
+
+def _professional(stage: Stage, erp: Erp) -> str:
+    """The flows of the professional edition, as `weft init` writes them."""
+    from weft.cli.init import pack
+
+    text = pack(stage.plugins, {"crm": "creatio", "erp": erp.kind}, "professional")
+    return text[text.index("\nflows:") :]
+
+
+def _edition(stage: Stage, erp: Erp) -> None:
+    stage.scene("The professional edition")
+    stage.say(f"""
+        So far there were four flows. professional.yaml joins the same two systems with all of accounts receivable and
+        payable, as `weft init --edition professional --crm creatio --erp {erp.kind}` writes it: quotes, orders,
+        receipts, credits, purchase orders, bills, payments, bank and ledger.
+    """)
+    stage.weft("-c", "professional.yaml", "check")
+    stage.weft("-c", "professional.yaml", "sync", "accounts", "vendors", "quotes", expect=(0, 1))

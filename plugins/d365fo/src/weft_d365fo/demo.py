@@ -20,6 +20,7 @@ CONNECTION = """
     tenant: {tenant}
     company: {company}
     revenue_account: "401100"
+    site: "1"
     product_defaults: {{ProductGroupId: Parts, ItemModelGroupId: FIFO, StorageDimensionGroupName: SiteWH,
                        TrackingDimensionGroupName: None}}
     overlap: 60
