@@ -24,7 +24,7 @@ from .systems import OBJECTS, TAX, serve, systems
 
 WORKER = Path(__file__).with_name("worker.py")
 WORKERS = 3
-SECONDS = float(os.environ.get("WEFT_CHAOS") or 6)
+SECONDS = float(os.environ.get("WEFT_CHAOS") or 4)
 SEED = int(os.environ.get("WEFT_CHAOS_SEED") or 1)
 PATIENCE = 60.0
 STOPPED = 3.5
