@@ -174,6 +174,10 @@ class BcBooks:
         """A customer's money arrives for an invoice."""
         self.world.bc("receive_payment", invoice=self.row("sales_invoice", invoice)["number"], amount=amount)
 
+    def block(self, product: str) -> None:
+        """Nobody may buy or sell it."""
+        self.world.bc("edit", set="items", key=product, values={"blocked": True})
+
     # -- faults
 
     def finds_again(self, entity: str) -> bool:

@@ -228,6 +228,10 @@ class FoBooks:
         """What a bank entry is entered against: a customer or vendor where the entry is a payment here."""
         return account if entity == "card_charge" else party
 
+    def block(self, product: str) -> None:
+        for purpose in ("Sales", "Purchase"):
+            self.command("block_item", item=product, purpose=purpose)
+
     # -- faults
 
     def finds_again(self, entity: str) -> bool:

@@ -107,7 +107,9 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement, *
             retry_in=remaining,
         )
         return False
-    if found.caught is not None and found.stopped_between and recall.lacks_lines(work, intent, found.caught):
+    lacking = found.caught is not None and recall.lacks_lines(work, intent, found.caught)
+    # What was put right at the source since is not sent as it was: what is there is adopted, and then completed.
+    if found.caught is not None and found.stopped_between and lacking and recall.as_sent(work, intent):
         work.resumed = replace(intent, result_key=found.caught.record.key)
         settlement.journal(work, "create", "resumed", "an earlier create stopped between its steps", side=intent.side)
         return True

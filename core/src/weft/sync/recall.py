@@ -7,7 +7,7 @@ through: that is what both sides agreed on then, and whatever differs from it by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weft.model.values import ABSENT, EMPTY, Ref
@@ -137,6 +137,28 @@ def lacks_lines(work: Work, intent: Intent, caught: Caught) -> bool:
         elif sent["op"] == "create" and sent["collection"] in work.pair.collections:
             return True
     return False
+
+
+def as_sent(work: Work, intent: Intent) -> bool:
+    """Does the source still hold what an earlier create was made of? Lines added since do not count."""
+    source = work.half(other(intent.side)).canonical
+    if source is None:
+        return True
+    same = work.pair.comparator.same
+    if not _unchanged(source.fields, intent.payload.get("source", {}), same):
+        return False
+    for sent in intent.payload.get("lines", ()):
+        lines = source.lines.get(sent["collection"], [])
+        line = next((one for one in lines if one.key == sent["source_key"]), None)
+        if line is None or sent["collection"] not in work.pair.collections:
+            return False
+        if not _unchanged(line.fields, sent["source"], work.pair.line_comparators[sent["collection"]].same):
+            return False
+    return True
+
+
+def _unchanged(now: Fields, then: Fields, same: Callable[[str, Any, Any], bool]) -> bool:
+    return all(same(name, now.get(name, ABSENT), value) for name, value in then.items())
 
 
 def _line(work: Work, side: Side, sent: Mapping[str, Any], lines: Sequence[Canonical]) -> Canonical | None:
