@@ -33,7 +33,7 @@ def dollars(euros: Any) -> D:
 
 @pytest.fixture(scope="module")
 def world(make_world: Any) -> Any:
-    made = make_world(FLOWS)
+    made = make_world(FLOWS, connections={"crm": {"document_rates": True}})
     # Entered in any order: a rate that was set late for an earlier day is not the one of today.
     made.bc("set_rate", currency="EUR", rate=EUROS, date=day(2))
     made.bc("set_rate", currency="EUR", rate="1.19", date=day(40))

@@ -181,11 +181,14 @@ def effective(rate: Any, mantissa: Any) -> Decimal:
 
 async def with_rate(money: Money, data: dict[str, Any], type_: EntityType, prefix: str, today: dt.date) -> None:
     """A document that gets a currency gets its rate: the column's default is 1, which suits only the base
-    currency."""
+    currency. A rate that came with it is for one unit of base currency, the column's for ``Division`` of them."""
     for one in dict.fromkeys(("", prefix)):
         currency = data.get(f"{one}CurrencyId")
         rate = f"{one}CurrencyRate"
-        if not currency or rate not in type_.properties or rate in data:
+        if not currency or rate not in type_.properties:
+            continue
+        if data.get(rate) is not None:
+            data[rate] = _EXACT.multiply(Decimal(number(data[rate])), await money.division(str(currency)))
             continue
         days = (data.get(f"{one}{name}") for name in ("Date", "StartDate"))
         day = next((found.date() for text in days if (found := stamp(text)) is not None), today)

@@ -1,6 +1,8 @@
-"""The packaged mapping documents, with the site's prefix, and without weft's package where there is none."""
+"""The packaged mapping documents, with the site's prefix, and without what its settings leave out."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from weft.mapping.document import Mapping
 from weft.mapping.loading import packaged
@@ -12,6 +14,9 @@ from weft_creatio.settings import CreatioSettings
 def packaged_mappings(settings: CreatioSettings, entity: str) -> list[Mapping]:
     names = Names(settings.prefix)
     found = packaged("weft_creatio", entity, placeholders(names))
+    if not settings.document_rates:
+        rates = {"CurrencyRate", names.column("CurrencyRate")}
+        found = [without(one, rates) for one in found]
     return found if settings.package else stock_only(found, names)
 
 
@@ -39,13 +44,17 @@ def stock_only(mappings: list[Mapping], names: Names) -> list[Mapping]:
     for mapping in mappings:
         if mapping.object.read in own or any(name in (mapping.when or "") for name in columns):
             continue
-        data = mapping.model_dump(by_alias=True, exclude_unset=True)
-        data["fields"] = {name: value for name, value in data["fields"].items() if _native(name) not in columns}
-        for lines in data.get("lines", {}).values():
-            lines["fields"] = {n: value for n, value in lines["fields"].items() if _native(n) not in columns}
-        extra = {"source": mapping.source, "placeholders": mapping.placeholders, "positions": mapping.positions}
-        found.append(Mapping.model_validate({**data, **extra}))
+        found.append(without(mapping, columns))
     return found
+
+
+def without(mapping: Mapping, columns: Collection[str]) -> Mapping:
+    """The mapping less the fields of these columns, its lines' included."""
+    data = mapping.model_dump(by_alias=True, exclude_unset=True)
+    for fields in (data, *data.get("lines", {}).values()):
+        fields["fields"] = {name: value for name, value in fields["fields"].items() if _native(name) not in columns}
+    extra = {"source": mapping.source, "placeholders": mapping.placeholders, "positions": mapping.positions}
+    return Mapping.model_validate({**data, **extra})
 
 
 def _native(label: str) -> str:

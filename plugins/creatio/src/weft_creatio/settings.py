@@ -74,6 +74,11 @@ class CreatioSettings(BaseModel):
         description="whether weft's package is installed (weft creatio package); false: its objects and columns "
         "are left out of the packaged mappings",
     )
+    document_rates: bool = Field(
+        False,
+        description="whether documents keep their exchange rate on the way: for companies whose own currency is the "
+        "site's base currency. false: each side takes its own rate of the day",
+    )
     outbox: bool = Field(True, description="use the package's outbox for fast deletes, where it is installed")
     outbox_days: float = Field(7, gt=0, description="age in days at which handled rows of the outbox are deleted")
     admin_reader: bool = Field(
