@@ -67,7 +67,7 @@ def statements(found: Plugins, kind: str, entity: str) -> list[Any]:
 def proven_entities(kind: str) -> set[str]:
     """Entities that a test beside this one brings from Creatio to an ERP of this kind, or back."""
     table = (HERE / "test_objects_table.py").read_text(encoding="utf-8")
-    walked = re.search(r"^ERPS = (\[.*\])$", table, re.MULTILINE)
+    walked = re.search(r"^ERPS = (\[.*\])$", (HERE / "pairs.py").read_text(encoding="utf-8"), re.MULTILINE)
     assert walked is not None
     names: set[str] = set()
     if f'"{kind}"' in walked[1]:
