@@ -101,9 +101,9 @@ async def test_order_and_quote_with_discounts_and_the_orders_invoice(bench):
     assert [one.fields["net_amount"] for one in told.lines["lines"]] == [93, 30]
     order = await bench.create("sales_order", {**fields, "quote": Ref("SalesQuotationHeadersV2", quote)}, lines)
     back = await bench.read("sales_order", order)
-    assert [(one.fields["net_amount"], one.fields["discount_amount"]) for one in back.lines["lines"]] == [
-        (93, 7), (30, 0),
-    ]  # fmt: skip
+    told = [[one.fields[name] for name in ("net_amount", "discount_amount", "discount_percent")]
+            for one in back.lines["lines"]]  # fmt: skip
+    assert told == [[93, 7, 7], [30, 10, 25]]
     assert back.fields["shipping_address.street"] == "1 Dock Road"
     assert back.fields["dimensions.cost_centre"] == "007"
     posted = await bench.sim.command("post", set="SalesOrderHeadersV2", number=order, company="usmf")

@@ -57,16 +57,16 @@ def test_order_in_euros_takes_its_rate_and_dimensions_along(world: Any, books: A
     """0.8 euros for a dollar here are 125 dollars for 100 euros there."""
     order = world.add("Order", AccountId=shop["account"], CurrencyId=world.currency("EUR"), CurrencyRate=D("0.8"),
                       UsrBusinessUnit="001", ReceiverName="022")  # fmt: skip
-    line = world.line("OrderProduct", order, shop["product"], 3, "99.99", UsrDepartment="023")
+    line = world.line("OrderProduct", order, shop["product"], 3, "99.99", percent=5, UsrDepartment="023")
     world.sync("orders")
     there = header(books, world, order)
     assert (there["CurrencyCode"], D(there["FixedExchangeRate"])) == ("EUR", 125)
     assert there["DefaultLedgerDimensionDisplayValue"].split("-")[:2] == ["001", "022"]
     [sold] = lines(books, there)
-    assert (D(sold["SalesPrice"]), D(sold["LineAmount"])) == (D("99.99"), D("299.97"))
+    assert (D(sold["SalesPrice"]), D(sold["LineAmount"])) == (D("99.99"), D("284.97"))
     assert sold["DefaultLedgerDimensionDisplayValue"].split("-")[1] == "023"
     here = world.row("Order", order)
-    assert (here["Amount"], here["PrimaryAmount"]) == (D("299.97"), D("374.96"))
+    assert (here["Amount"], here["PrimaryAmount"]) == (D("284.97"), D("356.21"))
     world.quiet("orders")
     # A rate agreed on anew prices the lines anew, from their dollars; the dimensions change as well.
     world.edit("Order", order, CurrencyRate=D("0.9245"), ReceiverName="023")
@@ -79,6 +79,19 @@ def test_order_in_euros_takes_its_rate_and_dimensions_along(world: Any, books: A
     assert D(sold["SalesPrice"]) == here["Price"] == D("115.55")
     assert D(sold["LineAmount"]) == here["TotalAmount"]
     assert sold["DefaultLedgerDimensionDisplayValue"].split("-")[1] == "022"
+    world.quiet("orders")
+
+
+def test_discount_agreed_on_as_an_amount_stays(world: Any, books: Any, shop: dict[str, str]) -> None:
+    order = world.add("Order", AccountId=shop["account"], CurrencyId=world.currency("EUR"), CurrencyRate=D("0.8"))
+    line = world.line("OrderProduct", order, shop["product"], 50, "19.99", discount="33.33")
+    world.sync("orders")
+    [sold] = lines(books, header(books, world, order))
+    assert (D(sold["LineDiscountAmount"]), D(sold["LineAmount"])) == (D("0.6666"), D("966.17"))
+    here = world.row("OrderProduct", line)
+    assert (here["DiscountPercent"], here["DiscountAmount"], here["TotalAmount"]) == (
+        D("3.33"), D("33.33"), D("966.17"),
+    )  # fmt: skip
     world.quiet("orders")
 
 
