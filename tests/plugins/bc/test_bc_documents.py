@@ -157,10 +157,10 @@ async def test_posting_keeps_the_id_and_gives_the_number(bench):
     assert outcome.key == draft.key
     assert outcome.record.data["status"] == "Open"
     assert outcome.record.data["number"] != draft.record.data["number"]
-    item.version = outcome.version
+    # The answer may have been lost: asked for once more, it is found posted and left alone.
     again = (await bench.write("sales_invoice", item))["p"]
-    assert again.result == "rejected"
-    assert "draft invoice only" in again.error.message
+    assert (again.result, again.version) == ("updated", outcome.version)
+    assert again.record.data["number"] == outcome.record.data["number"]
 
 
 async def test_create_and_post_in_one_go(bench):

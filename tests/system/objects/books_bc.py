@@ -178,6 +178,16 @@ class BcBooks:
         """Nobody may buy or sell it."""
         self.world.bc("edit", set="items", key=product, values={"blocked": True})
 
+    def times(self, entity: str, amount: Any) -> int:
+        """How often an amount was booked in journals: to the account it is for."""
+        rows = self.world.bc_rows("generalLedgerEntries")
+        side = "creditAmount" if entity == "deposit" else "debitAmount"
+        return sum(row[side] == amount for row in rows)
+
+    def received(self, receipt: str, amount: Any) -> int:
+        """How often a receipt was paid: its bank is debited, and its customer once before."""
+        return self.times("sales_receipt", amount) - 1
+
     # -- faults
 
     def finds_again(self, entity: str) -> bool:

@@ -232,6 +232,16 @@ class FoBooks:
         for purpose in ("Sales", "Purchase"):
             self.command("block_item", item=product, purpose=purpose)
 
+    def times(self, entity: str, amount: Any) -> int:
+        """How often an amount stands in journals."""
+        lines = ENTRIES[entity][1] if entity in ENTRIES else "LedgerJournalLines"
+        side = "CreditAmount" if entity == "deposit" else "DebitAmount"
+        return sum(Decimal(row[side]) == amount for row in self.rows(lines))
+
+    def received(self, receipt: str, amount: Any) -> int:
+        """Terms of the cash kind pay it as it is posted: as often as it is posted."""
+        return int(self.row("sales_receipt", receipt)["IsPosted"] == "Yes")
+
     # -- faults
 
     def finds_again(self, entity: str) -> bool:

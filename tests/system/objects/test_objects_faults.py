@@ -12,12 +12,14 @@ from tests.system.objects.pairs import ERPS, Pair, make_pair
 VARIANTS = {"sales_invoice": "invoice", "sales_order": "order", "credit_memo": "default", "bill": "default",
             "vendor_credit": "default"}  # fmt: skip
 """Creatio's mappings of what is written there."""
+POSTED = {"journal_entries": {"after": {"erp": ["post"]}}}
+"""What Business Central can be asked to do besides receipts; elsewhere people post."""
 ANY = ("done", "issues", "down", "failed")
 
 
 @pytest.fixture(scope="module", params=ERPS)
 def pair(request: pytest.FixtureRequest, make_pack: Any) -> Any:
-    made = make_pair(make_pack, request.param)
+    made = make_pair(make_pack, request.param, POSTED if request.param == "bc" else {})
     config = made.world.config
     config["connections"]["erp"]["settle_seconds"] = 0  # the simulators answer at once or never
     for entity, variant in VARIANTS.items():
@@ -48,7 +50,7 @@ def settled(pair: Pair, flow: str) -> None:
     world.quiet(flow)
 
 
-def hit(pair: Pair, flow: str, system: str, kind: str, **about: Any) -> None:
+def hit(pair: Pair, flow: str, system: str, *, kind: str, **about: Any) -> None:
     """Sync while a fault is in force, which must strike."""
     with pair.world.fault(system, kind, **about) as fault:
         pair.world.sync(flow, states=ANY)
@@ -144,3 +146,84 @@ def test_a_line_is_refused_until_somebody_puts_it_right(pair: Pair, entity: str,
     there = pair.sent(entity, key)
     assert held(pair, name, key) == booked(pair, entity, there) == [(1, 10), (2, 20), (3, 30)]
     assert pair.books.count(entity) == before + 1
+
+
+RECEIPT = {
+    "bc": [("erp", "POST", r"/salesInvoices\(.*NAV\.post$", 0), ("erp", "POST", "/customerPayments$", 0),
+           ("erp", "POST", r"/journals\(.*NAV\.post$", 0)],
+    "d365fo": [("erp", "POST", "/FreeTextInvoiceHeaders", 0), ("erp", "POST", r"\$batch$", 0),
+               ("crm", "PATCH", "/UsrSalesReceipt", 0)],
+}  # fmt: skip
+"""What follows a receipt: its posting, the payment and that one's posting; else its header, its lines, its number."""
+
+
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("kind", ["lost_answer", "error_after_commit"])
+def test_steps_after_a_receipt(pair: Pair, kind: str, step: int) -> None:
+    world, books = pair.world, pair.books
+    world.number += 1
+    price = 1000 + world.number
+    goods = [(pair.here("chair"), 1, price), (pair.here("desk"), 2, 10), (pair.here("chair"), 3, 5)]
+    key = pair.own("SalesReceipt", goods, AccountId=pair.here("buyer"), CurrencyId=world.currency("USD"))
+    before = books.count("sales_receipt")
+    system, method, path, skip = RECEIPT[books.kind][step]
+    hit(pair, "receipts", system, kind=kind, method=method, path=path, skip=skip)
+    if books.kind == "d365fo":
+        world.settle("receipts")
+        books.post("sales_receipt", pair.sent("sales_receipt", key))
+    settled(pair, "receipts")
+    there = pair.sent("sales_receipt", key)
+    assert held(pair, "UsrSalesReceipt", key) == booked(pair, "sales_receipt", there) == [(1, price), (2, 10), (3, 5)]
+    assert (books.count("sales_receipt"), books.seen("sales_receipt", there)["paid"]) == (before + 1, True)
+    paid = world.one("UsrDocumentStatus", Name="Paid")["Id"]
+    assert world.row("UsrSalesReceipt", key)["UsrStatusId"] == paid
+    assert books.received(there, price + 35) == 1
+
+
+JOURNALS = {
+    "bc": {"bill_payment": "/vendorPayments$", "deposit": "/journalLines$", "journal_entry": r"/journals(\?.*)?$"},
+    "d365fo": {"bill_payment": "/VendorPaymentJournalLines", "deposit": "/CustomerPaymentJournalLines",
+               "journal_entry": r"\$batch$"},
+}  # fmt: skip
+LAST = {"bc": {"journal_entry": r"/journals\(.*NAV\.post$"},
+        "d365fo": {"bill_payment": "/VendorPaymentJournalHeaders", "deposit": "/CustomerPaymentJournalHeaders",
+                   "journal_entry": "/LedgerJournalHeaders"}}  # fmt: skip
+STEPS = {"entered": JOURNALS, "posted_or_opened": LAST}
+
+
+@pytest.mark.parametrize("step", [*STEPS, "told"])
+@pytest.mark.parametrize("kind", ["lost_answer", "error_after_commit"])
+@pytest.mark.parametrize("entity", ["bill_payment", "deposit", "journal_entry"])
+def test_steps_of_journals(pair: Pair, entity: str, kind: str, step: str) -> None:
+    """The answer to a journal, a line, a posting or what Creatio is told of it is lost: it is booked once."""
+    world, books = pair.world, pair.books
+    world.number += 1
+    amount = D(2000 + world.number)
+    usd, flow = world.currency("USD"), {"journal_entry": "journal_entries"}.get(entity, f"{entity}s")
+    if entity == "journal_entry":
+        name, key = "UsrJournalEntry", pair.own("JournalEntry", Description="Reclass", CurrencyId=usd)
+        for number, (account, debit, credit) in enumerate((("expense", amount, 0), ("income", 0, amount)), 1):
+            world.add("UsrJournalEntryLine", UsrJournalEntryId=key, UsrLineNumber=number,
+                      UsrGLAccountId=pair.here(account), UsrDebit=D(debit), UsrCredit=D(credit))  # fmt: skip
+    else:
+        name = {"bill_payment": "UsrBillPayment", "deposit": "UsrDeposit"}[entity]
+        more = {"GLAccountId": pair.here("income"), "Date": "2026-05-04T00:00:00Z"} if entity == "deposit" else {}
+        party = pair.here("buyer" if entity == "deposit" else "seller")
+        key = pair.own(name.removeprefix("Usr"), AccountId=party, BankAccountId=pair.here("bank"), Amount=amount,
+                       CurrencyId=usd, **more)  # fmt: skip
+    own = (books.kind, entity) == ("bc", "journal_entry")  # weft posts these
+    path = STEPS[step][books.kind].get(entity) if step in STEPS else None
+    if path is not None:
+        hit(pair, flow, "erp", kind=kind, method="POST", path=path)
+    elif own:
+        hit(pair, flow, "crm", kind=kind, method="PATCH", path=f"/{name}")
+    world.settle(flow)
+    if not own:
+        books.post(entity, pair.sent(entity, key))
+        if path is None:
+            hit(pair, flow, "crm", kind=kind, method="PATCH", path=f"/{name}")
+    settled(pair, flow)
+    assert books.times(entity, amount) == 1
+    done = {one["Id"] for table in ("UsrPaymentStatus", "UsrJournalStatus") for one in world.rows(table)
+            if one["Name"] in ("Posted", "Applied")}  # fmt: skip
+    assert world.row(name, key)["UsrStatusId"] in done

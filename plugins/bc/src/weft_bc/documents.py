@@ -290,6 +290,8 @@ class DocumentWriter:
             if native is None:
                 words = f"{item.mapping.at('actions')}: the mapping has no action {name!r}"
                 raise _Failed(self._part(Outcome(item.id, "rejected", error=Error("configuration", words))))
+            if native in POSTS and row is None:
+                row = await self._read(key)
             if native in POSTS and row is not None and row.get("status", "Draft") not in NOT_POSTED:
                 await self._note(f"action:{name}", key)
                 continue  # an earlier attempt posted it, its answer was lost
