@@ -442,6 +442,21 @@ async def test_a_payment_is_a_record_of_the_package(stocked):
     assert crm.sim.site.db.row("UsrPayment", item.own_key)["UsrCurrencyRate"] == 92_450_000
 
 
+async def test_rate_that_comes_with_a_document_is_for_the_currencys_division(stocked):
+    """Like yen that are quoted for a hundred dollars: 0.8 for one are 80 here, and read as 1.25 again."""
+    crm, account, _ = stocked
+    crm.sim.site.db.update("Currency", EUR, {"Division": 100})
+    settings = crm.settings.model_copy(update={"document_rates": True})
+    packaged = connector.weft_mappings(settings=settings, entity="payment")
+    payments = crm.compiled(next(one for one in packaged if one.variant == "default"))
+    data = {"UsrNumber": "PAY-2", "UsrAccountId": account, "UsrAmount": 5, "UsrCurrencyId": EUR}
+    item = new(payments, {**data, "UsrCurrencyRate": Decimal("0.8")})
+    assert (await only(crm, item)).result == "created"
+    assert crm.sim.site.db.row("UsrPayment", item.own_key)["UsrCurrencyRate"] == 80_00000000
+    canonical = payments.read([await record(crm, payments, item.own_key)], await crm.tables(payments))[0].canonical
+    assert canonical.fields["exchange_rate"] == Decimal("1.25")
+
+
 async def test_refused_credentials_while_writing_stop_it_and_lose_nothing(crm):
     customers = crm.mapping("customer", "account")
     crm.sim.site.users["Supervisor"] = replace(crm.sim.site.users["Supervisor"], password="changed")
