@@ -15,6 +15,11 @@ mappings:
             fields:
               unitPrice: {from: unit_price, in: unitPrice, out: "quantity >= 10 ? $times(unit_price, 2) : unit_price"}
 """
+LATE_PRICE = """
+mappings:
+  erp:
+    product: {default: {fields: {unitPrice: {from: unit_price, on: update}}}}
+"""
 VARIANT = """
   vips: {entity: customer, between: [crm, erp], variants: {crm: [vip]}}
 mappings:
@@ -64,3 +69,26 @@ async def test_link_made_under_another_variant_goes_over(world: Any) -> None:
     assert {row["displayName"] for row in world.erp.rows("customers").values()} == {"Adatum AG", "Contoso"}
     [link] = await world.ask(lambda tx: tx.links.page(0, 10, state="linked"))
     assert (link.left_key, link.left_variant) == (key, "vip")
+
+
+async def test_what_only_an_update_carries_follows_a_create(world: Any) -> None:
+    """A price that a create cannot carry was overwritten by the nothing that the system had put in its place."""
+    world.config += LATE_PRICE
+    key = world.crm.put("Products", Code="P1", Name="Chair", Price=Decimal(5))
+    bare = world.crm.put("Products", Code="P2", Name="Table")
+    await world.sync("products")
+    assert {row["no"]: row["unitPrice"] for row in world.erp.rows("items").values()} == {"P1": 5, "P2": None}
+    assert world.crm.rows("Products")[key]["Price"] == 5
+    assert world.crm.rows("Products")[bare]["Price"] is None
+
+
+async def test_what_only_an_update_carries_follows_a_create_whose_answer_was_lost(world: Any) -> None:
+    """The record is found and adopted; its price had still to come."""
+    world.config += LATE_PRICE
+    key = world.crm.put("Products", Code="P1", Name="Chair", Price=Decimal(5))
+    world.erp.fail("lose_answer", on="write", object="items")
+    await world.sync("products")
+    world.clock.forward(hours=1)
+    await world.sync("products")
+    assert [row["unitPrice"] for row in world.erp.rows("items").values()] == [5]
+    assert world.crm.rows("Products")[key]["Price"] == 5

@@ -180,7 +180,8 @@ def _held(name: str, now: Any, sent: Any, ours: bool, same: Same) -> Any:
 def _learn_created(work: Work, delivery: Delivery, now: Fields) -> None:
     """What we did not send was EMPTY as far as we are concerned: values found there were given by the
     system, count as its movement, and travel back like any other (an assigned number, a default). What
-    cannot travel back is simply what this side holds: it needs no second look."""
+    cannot travel back is simply what this side holds: it needs no second look. What a create cannot carry
+    and an update can follows the create."""
     side = delivery.side
     mine, yours = work.half(side), work.half(other(side))
     policy = work.pair.policy
@@ -188,6 +189,9 @@ def _learn_created(work: Work, delivery: Delivery, now: Fields) -> None:
     source = yours.canonical.fields if yours.canonical is not None else {}
     for name in work.pair.shared:
         if name in delivery.fields:
+            continue
+        if recall.follows(work, side, name):
+            mine.base.fields[name], yours.base.fields[name] = now.get(name, EMPTY), EMPTY
             continue
         if name in now:
             mine.base.fields[name] = EMPTY if name in travels else now[name]

@@ -63,12 +63,27 @@ def created(work: Work, intent: Intent) -> None:
             value = told.get(name, sent[name])
             yours.base.fields[name] = source.get(name, EMPTY) if isinstance(value, Ref) and name not in told else value
             continue
+        if follows(work, intent.side, name):
+            mine.base.fields[name], yours.base.fields[name] = now.get(name, EMPTY), EMPTY
+            continue
         if name in now:
             mine.base.fields[name] = EMPTY
         if name in source:
             # What could have been sent and was not, was EMPTY then.
             yours.base.fields[name] = EMPTY if name in creatable else source[name]
     _lines(work, intent)
+
+
+def follows(work: Work, side: Side, name: str) -> bool:
+    """Does this value of the source reach the record made on ``side`` only by an update after the create?
+
+    Then it has moved there, and what the system put in its place has not: nobody chose it.
+    """
+    source = work.half(other(side)).canonical
+    policy = work.pair.policy
+    allowed = policy.to_left if side == "left" else policy.to_right
+    late = name in allowed and name not in work.pair.mapping(side).creatable
+    return late and source is not None and source.fields.get(name, EMPTY) is not EMPTY
 
 
 def updated(work: Work, intent: Intent, *, ours: bool) -> bool:
