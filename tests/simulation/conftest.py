@@ -36,15 +36,16 @@ def tell() -> Callable[..., str]:
     return told
 
 
-def told(result: dict[str, Any], module: str = "harness.run") -> str:
-    """A failing seed: what happened, the whole script, and how to play it again."""
+def told(result: dict[str, Any], module: str = "harness.run", erp: str = "") -> str:
+    """A failing seed: what happened, the whole script, and how to play it again. ``erp``: the real one it is of."""
     seed = result["seed"]
+    again = f"WEFT_REAL_ERP={erp} WEFT_REAL_SEED={seed}" if erp else f"WEFT_SEED={seed}"
     return "\n".join(
         [
-            f"seed {seed}: {result['problem']}",
+            f"seed {seed}{erp and f' with {erp}'}: {result['problem']}",
             *result["script"],
-            f"again: {'WEFT_SEED' if module == 'harness.run' else 'WEFT_REAL_SEED'}={seed} make simulate",
+            f"again: {again} make simulate",
             f"or, with the script as it goes: cd tests/simulation && PYTHONHASHSEED=0 PYTHONPATH=. "
-            f"python -m {module} {seed} --script",
+            f"python -m {module} {erp and f'--erp {erp} '}{seed} --script",
         ]
     )

@@ -184,6 +184,8 @@ class Pair:
     names = NAMES
     fields = FIELDS
     clearable = frozenset({"email", "phone", "limit", "price", "note"})
+    tells_times = True
+    """Records carry the time of their last change, on both sides; without it nobody can say which is newest."""
 
     def __post_init__(self) -> None:
         tidy = _tidy if self.strict else None

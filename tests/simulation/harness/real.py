@@ -1,7 +1,7 @@
-"""The same scenarios over the real protocols: the connectors of Creatio and Business Central, served by
-their simulators in another process, over HTTPS.
+"""The same scenarios over the real protocols: the connectors of Creatio and of an ERP, served by their
+simulators in another process, over HTTPS.
 
-``python -m harness.real FIRST COUNT [--script]`` plays seeds like :mod:`harness.run`. Kills strike the real
+``python -m harness.real --erp d365fo FIRST COUNT`` plays seeds like :mod:`harness.run`. Kills strike the real
 event loop, with its threads; faults are those of the network. Where a kill strikes depends a little on
 timing, so a seed replays as exactly as a network allows.
 """
@@ -24,15 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.child import TASKS, Asked, Told, look_at
+from harness.erps import ERPS, Erp
 from harness.killing import KILLED, Steps
 from harness.scenario import Scenario
 from harness.server import Broken
 from harness.world import World
 
-import weft_bc.connector
-import weft_bc.session  # what sessions import, once and not in every fork
 import weft_creatio.connector
-import weft_creatio.session
+import weft_creatio.session  # what sessions import, once and not in every fork
 from weft import around
 from weft.config.loading import load_text
 from weft.plugins import Plugins
@@ -41,7 +40,6 @@ from weft.state.store import State
 from weft.testing.simulator import serve_in_process
 from weft.testing.simulator.faults import Fault
 from weft.testing.simulator.serve import Served
-from weft_bc.simulator.server import CLIENT_ID, CLIENT_SECRET, Settings
 
 CUSTOMER = "03a75490-53e6-df11-971b-001d60e938c6"
 """The account type of customers."""
@@ -93,31 +91,22 @@ class RealPair:
 
     kinds = ("customer", "product")
     fields = {"customer": ("name", "phone", "limit"), "product": ("name", "price")}  # noqa: RUF012
-    objects = {  # noqa: RUF012
-        "left": {"customer": "Account", "product": "Product"},
-        "right": {"customer": "customers", "product": "items"},
-    }
-    names = {  # noqa: RUF012
-        "left": {
-            "customer": {"name": "Name", "phone": "Phone", "limit": "UsrCreditLimit", "_": "UsrTaxId"},
-            "product": {"name": "Name", "price": "Price", "_": "Code"},
-        },
-        "right": {
-            "customer": {
-                "name": "displayName", "phone": "phoneNumber", "limit": "creditLimit", "_": "taxRegistrationNumber"
-            },
-            "product": {"name": "displayName", "price": "unitPrice", "_": "number"},
-        },
-    }  # fmt: skip
     clearable = frozenset({"phone", "limit"})  # a price of nothing is 0, and 0 is a price
     strict = False
 
-    def __init__(self, served: Served) -> None:
-        self.served = served
+    def __init__(self, served: Served, erp: Erp) -> None:
+        self.served, self.erp, self.tells_times = served, erp, erp.tells_times
         self.clock = Clock()
         self.called: dict[tuple[str, str, str], str] = {}
-        self.crm, self.erp = served.control("creatio"), served.control("bc")
-        self.company = self.erp.command("companies")[0]["name"]
+        self.crm = served.control("creatio")
+        self.controls = (self.crm, erp.control)
+        self.objects = {"left": {"customer": "Account", "product": "Product"}, "right": erp.objects}
+        crm = {
+            "customer": {"name": "Name", "phone": "Phone", "limit": "UsrCreditLimit", "_": "UsrTaxId"},
+            "product": {"name": "Name", "price": "Price", "_": "Code"},
+        }
+        self.names = {"left": crm, "right": erp.names}
+        self.kind_of = {name: kind for kind, name in erp.objects.items()}
         self.systems = {"left": Hand(self._put_crm, self._edit_crm), "right": Hand(self._put_erp, self._edit_erp)}
 
     def _put_crm(self, name: str, row: dict[str, Any]) -> str:
@@ -129,40 +118,38 @@ class RealPair:
         self.crm.command("edit", entity=name, id=key, values=_blank(row, 0))
 
     def _put_erp(self, name: str, row: dict[str, Any]) -> str:
-        return str(self.erp.command("create", set=name, values=_filled(row))["id"]).lower()
+        return self.erp.put(self.kind_of[name], _filled(row))
 
     def _edit_erp(self, name: str, key: str, row: dict[str, Any]) -> None:
-        self.erp.command("edit", set=name, key=key, values=_blank(row, 0))
+        self.erp.edit(self.kind_of[name], key, _blank(row, 0))
 
     def rows(self, side: str, kind: str) -> dict[str, dict[str, Any]]:
-        name = self.objects[side][kind]
         if side == "right":
-            return {str(row["id"]).lower(): row for row in self.erp.command("list", set=name, limit=10_000)}
+            return {self.erp.key(kind, row): row for row in self.erp.rows(kind)}
         query = f"$filter=Type/Id%20eq%20{CUSTOMER}" if kind == "customer" else ""
-        return {str(row["Id"]).lower(): row for row in self.crm.command("find", entity=name, query=query)}
+        found = self.crm.command("find", entity=self.objects[side][kind], query=query)
+        return {str(row["Id"]).lower(): row for row in found}
 
     def numbers(self, side: str, kind: str, row: dict[str, Any]) -> Any:
         if kind == "product":
             return None
-        return row["UsrErpNumber" if side == "left" else "number"] or None
+        return row["UsrErpNumber" if side == "left" else self.erp.number] or None
 
     def connections(self, page_size: int) -> list[str]:
-        served, tenant = self.served, Settings().tenant
         size = max(2, page_size)
         return [
-            f"  crm: {{kind: creatio, url: '{served.url('creatio')}', ca_file: '{served.ca_file}', page_size: {size}, "
-            "retry_base: 0.01, retry_attempts: 2, overlap: 5, auth: {username: Supervisor, password: Supervisor}}",
-            f"  erp: {{kind: bc, url: '{served.url('bc')}', authority: '{served.url('entra')}/{{tenant}}', "
-            f"ca_file: '{served.ca_file}', tenant: {tenant}, page_size: {size}, overlap: 5, settle_seconds: 10, "
-            f"retry_attempts: 2, company: '{self.company}', "
-            f"auth: {{client_id: {CLIENT_ID}, client_secret: {CLIENT_SECRET}}}}}",
-            "mappings:",
-            "  erp: {customer: {default: {fields: {taxAreaId: null, taxLiable: null}}}}",
+            f"  crm: {{kind: creatio, url: '{self.served.url('creatio')}', ca_file: '{self.served.ca_file}', "
+            f"page_size: {size}, retry_base: 0.01, retry_attempts: 2, overlap: 5, "
+            "auth: {username: Supervisor, password: Supervisor}}",
+            *self.erp.connection(size),
         ]
 
     def empty(self) -> None:
-        """Delete what the last scenario left."""
-        self.erp.command("empty")
+        """Delete what the last scenario left, after what was still on its way."""
+        for control in self.controls:
+            control.clear_faults()
+            control.release()
+        self.erp.control.command("empty")
         for name, query in (("Account", f"$filter=Type/Id%20eq%20{CUSTOMER}"), ("Product", "")):
             for row in self.crm.command("find", entity=name, query=query):
                 self.crm.command("delete", entity=name, id=row["Id"])
@@ -242,7 +229,7 @@ class RealServer:
         plugins = Plugins()
         self.pause = _Pause()
         plugins.register("creatio", weft_creatio.connector)
-        plugins.register("bc", weft_bc.connector)
+        plugins.register(self.pair.erp.kind, self.pair.erp.plugin)
         plugins.register("pause", self.pause)
         config = load_text(self.config, "weft.yaml", plugins)
         self.runtime = Runtime(config, None, plugins, clock=self.pair.clock)  # type: ignore[arg-type]
@@ -286,19 +273,19 @@ class RealServer:
         if broken or code not in (0, KILLED):
             raise Broken(f"the process ended with {code}\n{broken}")
         if told is None:
-            self.pair.crm.release()  # what a dead client asked for is done by the time anybody looks
-            self.pair.erp.release()
+            for control in self.pair.controls:
+                control.release()  # what a dead client asked for is done by the time anybody looks
         return told
 
     def _struck(self) -> int:
-        found = (self.pair.crm.call("GET", "faults")["faults"], self.pair.erp.call("GET", "faults")["faults"])
+        found = [control.call("GET", "faults")["faults"] for control in self.pair.controls]
         return sum(fault["struck"] for faults in found for fault in faults)
 
     def wait(self, seconds: float) -> None:
-        self.pair.crm.release()
-        self.pair.erp.release()
+        for control in self.pair.controls:
+            control.release()
         self.pair.clock.skipped += timedelta(seconds=seconds)
-        for control in (self.pair.crm, self.pair.erp):
+        for control in self.pair.controls:
             control.advance(seconds)
 
     def writes(self) -> int:
@@ -310,7 +297,7 @@ class RealServer:
         yield
 
     def heal(self) -> None:
-        for control in (self.pair.crm, self.pair.erp):
+        for control in self.pair.controls:
             control.clear_faults()
             control.release()
 
@@ -362,9 +349,10 @@ class RealScenario(Scenario):
             chosen = dict(rng.choice(FAULTS))
             lost = chosen["kind"] in ("error_after_commit", "lost_answer", "late_commit", "drop_before")
             method = "POST|PATCH" if lost or chosen["kind"] == "partial_batch" else None
-            path = r"batch" if chosen["kind"] == "partial_batch" else r"odata|/api/v2\.0"
+            pair = self.world.pair
+            path = r"batch" if chosen["kind"] == "partial_batch" else "odata" if side == "left" else pair.erp.path
             fault = Fault(**chosen, method=method, path=path, skip=rng.randint(0, 3))
-            (self.world.pair.crm if side == "left" else self.world.pair.erp).add_fault(fault)
+            pair.controls[side == "right"].add_fault(fault)
             self.world.note(f"fault {side} {chosen} after {fault.skip}")
 
     def _kill(self) -> tuple[int | None, tuple[int, str] | None]:
@@ -374,10 +362,11 @@ class RealScenario(Scenario):
 
 
 @contextmanager
-def served() -> Iterator[RealPair]:
+def served(kind: str) -> Iterator[RealPair]:
+    erp = ERPS[kind]
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    with serve_in_process("harness.sims:both") as found:
-        yield RealPair(found)
+    with serve_in_process(erp.simulators) as found:
+        yield RealPair(found, erp(found))
 
 
 def play(pair: RealPair, seed: int, folder: Path, template: Path, mutant: str = "") -> World:
@@ -400,10 +389,12 @@ class _Made:
 
 
 def main() -> int:
-    from harness.run import arguments, migrated, report
+    from harness.run import migrated, parser, report
 
-    given = arguments()
-    with served() as pair:
+    options = parser()
+    options.add_argument("--erp", choices=sorted(ERPS), default="bc", help="what Creatio is kept in agreement with")
+    given = options.parse_args()
+    with served(given.erp) as pair:
         return report(given, migrated, lambda seed, folder, made, mutant: play(pair, seed, folder, made, mutant))
 
 

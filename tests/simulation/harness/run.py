@@ -65,7 +65,7 @@ def migrated(folder: Path) -> Path:
     return folder / "empty.db"
 
 
-def arguments() -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int, nargs="?", default=1)
@@ -74,7 +74,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--script-always", action="store_true", help="scripts of seeds that end well, too")
     parser.add_argument("--history", help="print the history of one thing: 'customer T1'")
     parser.add_argument("--stop", action="store_true", help="stop at the first failure")
-    return parser.parse_args()
+    return parser
 
 
 def report(given: argparse.Namespace, make: Callable[[Path], Path], play: Callable[..., World]) -> int:
@@ -113,7 +113,7 @@ def report(given: argparse.Namespace, make: Callable[[Path], Path], play: Callab
 
 
 def main() -> int:
-    return report(arguments(), warm, run)
+    return report(parser().parse_args(), warm, run)
 
 
 if __name__ == "__main__":

@@ -130,11 +130,16 @@ class World:
         return self.first
 
     def _line_winner(self) -> Any:
-        strategy = self.strategy["order"]
-        return "review" if strategy == "newest" else strategy  # a line has no change time of its own
+        return self._timeless("order")  # a line has no change time of its own
+
+    def _timeless(self, kind: str) -> Any:
+        """The winner where nobody can say which is newest: a person is asked."""
+        strategy = self.strategy[kind]
+        return "review" if strategy == "newest" else strategy
 
     def _rules(self, kind: str) -> Rules:
-        winners = [self.strategy[kind]] * len(self.pair.fields[kind])
+        winner = self.strategy[kind] if self.pair.tells_times else self._timeless(kind)
+        winners = [winner] * len(self.pair.fields[kind])
         if kind == "customer" and self.field_owner is not None:
             winners[self.pair.fields[kind].index("limit")] = self.field_owner
         return Rules(
