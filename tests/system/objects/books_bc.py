@@ -174,6 +174,14 @@ class BcBooks:
         """A customer's money arrives for an invoice."""
         self.world.bc("receive_payment", invoice=self.row("sales_invoice", invoice)["number"], amount=amount)
 
+    def amend(self, credit_memo: str) -> None:
+        """The first line's quantity becomes 5, the second goes, the third's price becomes 16."""
+        first, second, third = self.world.bc_lines("salesCreditMemos", credit_memo)
+        place = "salesCreditMemoLines"
+        self.world.bc("edit", set=place, key=first["id"], values={"quantity": 5})
+        self.world.bc("edit", set=place, key=third["id"], values={"unitPrice": 16})
+        self.world.bc("delete", set=place, key=second["id"])
+
     def block(self, product: str) -> None:
         """Nobody may buy or sell it."""
         self.world.bc("edit", set="items", key=product, values={"blocked": True})

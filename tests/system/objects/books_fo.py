@@ -228,6 +228,16 @@ class FoBooks:
         """What a bank entry is entered against: a customer or vendor where the entry is a payment here."""
         return account if entity == "card_charge" else party
 
+    def amend(self, credit_memo: str) -> None:
+        place = "FreeTextInvoiceLines"
+        first, second, third = (
+            {"dataAreaId": COMPANY, "ParentRecId": row["ParentRecId"], "LineNumber": row["LineNumber"]}
+            for row in self.rows(place, ParentRecId=credit_memo)
+        )
+        self.command("edit", set=place, key=first, values={"Quantity": -5})
+        self.command("edit", set=place, key=third, values={"UnitPrice": 16})
+        self.command("delete", set=place, key=second)
+
     def block(self, product: str) -> None:
         for purpose in ("Sales", "Purchase"):
             self.command("block_item", item=product, purpose=purpose)

@@ -85,6 +85,19 @@ def test_lines_on_their_way_into_creatio(pair: Pair, entity: str, flow: str, nam
     assert len(pair.world.rows(name)) == before + 1
 
 
+@pytest.mark.parametrize("fault", IN_BATCH)
+def test_edits_on_their_way_into_creatio(pair: Pair, fault: str) -> None:
+    world, books = pair.world, pair.books
+    goods = [(pair.there("chair"), 2, 90), (pair.there("desk"), 1, 249), (pair.there("chair"), 7, 15)]
+    there = books.document("credit_memo", pair.there("buyer"), goods, external=f"edit-{fault}")
+    world.sync("credit_memos")
+    here = pair.arrived("credit_memo", there)
+    books.amend(there)
+    hit(pair, "credit_memos", "crm", method="POST", path=r"\$batch$", **IN_BATCH[fault])
+    settled(pair, "credit_memos")
+    assert held(pair, "UsrCreditMemo", here) == booked(pair, "credit_memo", there) == [(5, 90), (7, 16)]
+
+
 def in_erp(pair: Pair, kind: str, step: int) -> dict[str, Any]:
     """What strikes a step of a document that is written to the ERP. Business Central takes them one by one; they are
     one transaction of a batch in Finance & Operations, lost whole or with the first of them."""
