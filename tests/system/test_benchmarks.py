@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.timeout(600)  # a dozen simulators are started one after another
+# A dozen simulators are started one after another, once for all.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("benchmarks")]
 NUMBERS = ("seconds", "cpu", "floor_seconds", "ratio", "records_per_second", "records_per_core_second")
 
 
