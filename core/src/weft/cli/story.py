@@ -190,7 +190,7 @@ def _open_deal(stage: Stage) -> str:
 
 
 def _link(stage: Stage, flow: str, left: str) -> dict[str, Any]:
-    links = stage.data("links", "list", flow)
+    links = stage.data("links", "list", flow, "--key", left)
     return next(link for link in links if link["left_key"] == left)
 
 
