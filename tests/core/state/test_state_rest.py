@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -89,6 +90,28 @@ def test_guard_windows_roll(state: State, later: Later) -> None:
         assert tx.guards.prune(later(60)) == 2
         assert tx.guards.reset("f", "delete") == 3
         assert tx.guards.window("f", "delete", later(0)) == (0, 0)
+
+
+def test_guards_are_counted_one_run_after_the_other(state: State, now: datetime) -> None:
+    """What one has looked at, another may not add to before it has added its own."""
+    looked = threading.Event()
+    seen: list[int] = []
+
+    def count(wait: threading.Event | None) -> None:
+        with state.begin() as tx:
+            tx.guards.in_turn("f")
+            seen.append(tx.guards.window("f", "delete", now).happened)
+            looked.set()
+            if wait is not None:
+                wait.wait(0.3)
+            tx.guards.correct(tx.guards.note("f", "delete", 9, 100, now), 5)
+
+    first = threading.Thread(target=count, args=(threading.Event(),))
+    first.start()
+    assert looked.wait(30)
+    count(None)
+    first.join()
+    assert seen == [0, 5]
 
 
 def test_an_approval_counts_once(state: State, now: datetime, later: Later) -> None:

@@ -47,10 +47,18 @@ class Guards:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def note(self, flow: str, kind: str, count: int, records_total: int, at: datetime) -> None:
-        """Remember that ``count`` of ``records_total`` records were deleted (``kind``) or changed."""
+    def in_turn(self, flow: str) -> None:
+        """Nobody else counts for this flow until the transaction ends."""
+        sql.in_turn(self._db, f"guards of {flow}")
+
+    def note(self, flow: str, kind: str, count: int, records_total: int, at: datetime) -> int:
+        """Count ``count`` of ``records_total`` records as deleted (``kind``) or changed; returns the note's id."""
         row = {"flow": flow, "kind": kind, "at": at, "count": count, "records_total": records_total}
-        self._db.execute(insert(table), row)
+        return int(self._db.execute(insert(table).returning(table.c.id), row).scalar_one())
+
+    def correct(self, note: int, count: int) -> None:
+        """So many it was in the end."""
+        self._db.execute(update(table).where(table.c.id == note).values(count=count))
 
     def window(self, flow: str, kind: str, since: datetime) -> Window:
         """What was noted since a time."""

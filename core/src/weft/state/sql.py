@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, cast
@@ -68,6 +69,13 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
+
+
+def in_turn(connection: Connection, name: str) -> None:
+    """Until the transaction ends nobody else gets past here with this name. SQLite has one writer at a time anyway."""
+    if not is_sqlite(connection):
+        key = int.from_bytes(hashlib.sha256(f"weft {name}".encode()).digest()[:8], "big", signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def upsert(connection: Connection, table: Table) -> Any:

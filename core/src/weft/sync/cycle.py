@@ -236,10 +236,10 @@ async def _finish(run: Run, state: State, code: int, error: str = "") -> int:
 
 
 def _drop_guard_questions(run: Run, tx: Tx) -> None:
-    """A guard asked and the run has now passed it: the cause is gone, and so is the question."""
+    """A guard asked, and a run that began since has passed it: the cause is gone, and so is the question."""
     kinds = {"sweep": ("deletes", "changes", "creates"), "changes": ("changes", "creates")}.get(run.mode, ())
     for asked in tx.guards.approvals(run.flow.name, ("asked",)):
-        if asked.subject in {f"guard:{kind}" for kind in kinds}:
+        if asked.at < run.started and asked.subject in {f"guard:{kind}" for kind in kinds}:
             tx.guards.withdraw(run.flow.name, asked.subject)
             tx.issues.close_for(
                 run.flow.name, "", "", "", "", [asked.subject], at=run.now, reason="no longer more than allowed"

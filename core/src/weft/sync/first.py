@@ -116,11 +116,10 @@ async def first_load(run: Run, pipeline: Pipeline) -> None:
 async def _bring_staged(run: Run, pipeline: Pipeline, scratch: Scratch, mark: int) -> None:
     matcher = StagedMatcher(scratch)
     live, pipeline.matcher = pipeline.matcher, matcher
-    pipeline.gate = asyncio.Lock()
     try:
         await _bring_all(run, pipeline, scratch, matcher, mark)
     finally:
-        pipeline.matcher, pipeline.gate = live, None
+        pipeline.matcher = live
 
 
 async def _together(reads: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

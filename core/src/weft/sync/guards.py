@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weft.errors import WeftError
 from weft.state.issues import Issue
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from weft.sync.settle import Settlement
 
 Kind = Literal["deletes", "changes", "creates"]
+Counts = dict[Kind, tuple[int, int]]
+"""Of each guarded kind: how many, and the limit."""
+
+
+class _Over(NamedTuple):
+    kind: Kind
+    reached: int
+    share: Decimal
+    limit: int
 
 
 class GuardStop(WeftError):
@@ -33,51 +42,72 @@ def kind_of(delivery: Delivery) -> Kind:
     return "creates" if delivery.op == "create" else "changes"
 
 
-def _counted(run: Run, deliveries: Sequence[Delivery]) -> dict[Kind, tuple[int, int]]:
-    """Of each guarded kind among these: how many, and the limit."""
+def _counted(run: Run, deliveries: Sequence[Delivery]) -> Counts:
     guards = run.flow.config.guards
     limits: dict[Kind, int | None] = {"deletes": guards.deletes, "changes": guards.changes, "creates": guards.creates}
     counted = Counter(kind_of(delivery) for delivery in deliveries)
     return {kind: (counted[kind], limit) for kind, limit in limits.items() if limit is not None and counted[kind]}
 
 
-def watched(run: Run, deliveries: Sequence[Delivery]) -> bool:
-    """Is a guard set on any of these?"""
-    return bool(_counted(run, deliveries))
-
-
 async def allow(run: Run, deliveries: Sequence[Delivery], settlement: Settlement) -> list[Delivery]:
-    """The deliveries that may go out.
+    """The deliveries that may go out. They count from now on, for every run of the flow on every worker: what
+    is settled later gives back what did not happen.
 
     :raises GuardStop: after the question is stored; nothing of this wave is sent.
     """
-    guards = run.flow.config.guards
     found = _counted(run, deliveries)
     if not found:
         return list(deliveries)
-    since = run.now - guards.window
-
-    def read(tx: Tx) -> tuple[dict[Kind, int], int, set[str]]:
-        done = {kind: tx.guards.window(run.flow.name, kind, since).happened for kind in found}
-        granted = {a.subject for a in tx.guards.approvals(run.flow.name, ("granted",))}
-        return done, tx.links.count(entity=run.flow.entity.name), granted
-
-    done, total, granted = await run.runtime.state.read(read)
-    for kind, (count, limit) in found.items():
-        reached = done[kind] + count
-        share = Decimal(reached * 100) / total if total else Decimal(100)
-        subject = f"guard:{kind}"
-        if reached <= limit or share <= guards.percent:
-            continue
-        if subject in granted:
-            settlement.used.append(subject)
-            settlement.reset.append(kind)
-            continue
-        await _stop(run, kind, reached, share, limit, settlement)
+    if run.plan_only:
+        stop, _ = await run.runtime.state.read(lambda tx: _judge(run, found, tx))
+    else:
+        stop, settlement.reserved[len(settlement.reserved) :] = await run.runtime.state.write(
+            lambda tx: _reserve(run, found, tx)
+        )
+    if stop is not None:
+        await _stop(run, stop, settlement)
     return list(deliveries)
 
 
-async def _stop(run: Run, kind: Kind, reached: int, share: Decimal, limit: int, settlement: Settlement) -> None:
+def _reserve(run: Run, found: Counts, tx: Tx) -> tuple[_Over | None, list[tuple[Kind, int, int]]]:
+    """Judge and count in one go, one run after the other; returns (kind, note, count) of what was counted."""
+    name = run.flow.name
+    tx.guards.in_turn(name)
+    stop, approved = _judge(run, found, tx)
+    notes: list[tuple[Kind, int, int]] = []
+    if stop is not None:
+        return stop, notes
+    total = tx.links.count(entity=run.flow.entity.name)
+    for kind, (count, _) in found.items():
+        if kind in approved:  # once; then an empty window begins
+            tx.guards.use(name, f"guard:{kind}", run.now)
+            tx.guards.reset(name, kind)
+        else:
+            notes.append((kind, tx.guards.note(name, kind, count, total, run.now), count))
+    return None, notes
+
+
+def _judge(run: Run, found: Counts, tx: Tx) -> tuple[_Over | None, set[Kind]]:
+    """The first that is too much and not approved, if any; the kinds that are too much and are approved."""
+    name, guards = run.flow.name, run.flow.config.guards
+    approved: set[Kind] = set()
+    for kind, (count, limit) in found.items():
+        reached = tx.guards.window(name, kind, run.now - guards.window).happened + count
+        if reached <= limit:
+            continue
+        total = tx.links.count(entity=run.flow.entity.name)
+        share = Decimal(reached * 100) / total if total else Decimal(100)
+        if share <= guards.percent:
+            continue
+        approval = tx.guards.approval(name, f"guard:{kind}")
+        if approval is None or approval.state != "granted":
+            return _Over(kind, reached, share, limit), approved
+        approved.add(kind)
+    return None, approved
+
+
+async def _stop(run: Run, over: _Over, settlement: Settlement) -> None:
+    kind, reached, share, limit = over
     flow = run.flow
     reason = (
         f"{reached} {kind} within {flow.config.guards.window} are {share:.1f} % of all records of "

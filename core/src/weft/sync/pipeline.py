@@ -6,10 +6,9 @@ is read again and decided again, a document is posted once its totals agree.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from weft.records import Hint, Record, Side, Target
@@ -18,9 +17,9 @@ from weft.state.links import Link
 from weft.sync import deletes, orphans, results
 from weft.sync.capture import Fetched, fetch, unsettled
 from weft.sync.claims import AT_ONCE, SOON, Claim
-from weft.sync.deliver import Delivery, deliver
+from weft.sync.deliver import deliver
 from weft.sync.doubt import clear_doubts, ours
-from weft.sync.guards import allow, watched
+from weft.sync.guards import allow
 from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, match, read_others
 from weft.sync.known import links_of
 from weft.sync.learn import look
@@ -51,8 +50,6 @@ class Pipeline:
         self.run = run
         self.parents = parents
         self.matcher: Matcher = matcher or LiveMatcher()
-        self.gate: asyncio.Lock | None = None
-        """Set while several pages are under way at once."""
         self.router = Router(run)
 
     async def page(
@@ -313,43 +310,26 @@ class Pipeline:
         """Decide, deliver and settle until nothing is left to do for these works in this run."""
         run = self.run
         current = list(works)
-        mine = False
-        async with AsyncExitStack() as turn:
-            for _ in range(WAVES):
-                if not current:
-                    break
-                current = await clear_doubts(run, current, settlement)
-                prepared = await prepare(run, current, self.parents, settlement)
-                mine = mine or await self._my_turn(prepared.deliveries, settlement, turn)
-                deliveries = await allow(run, prepared.deliveries, settlement)
-                stopped = await deliver(run, deliveries)
-                if run.plan_only:
-                    results.plan(run, deliveries, settlement)
-                    return
-                afters = await look(run, [d for d in deliveries if d.outcome is not None])
-                current = await results.settle(run, prepared.quiet, deliveries, afters, settlement)
-                if stopped is not None:
-                    await settlement.commit()
-                    raise stopped
-                if current:
-                    await settlement.commit()
-            for work in current:
-                # It never came to rest: told, and looked at again, rather than passed over.
-                settlement.issue(
-                    work, "failed", "the record does not settle: each write makes another one necessary",
-                    code="unsettled", retry_in=60,
-                )  # fmt: skip
-
-    async def _my_turn(self, deliveries: Sequence[Delivery], settlement: Settlement, turn: AsyncExitStack) -> bool:
-        """Guards count what is settled: of pages under way at once, one at a time makes guarded writes, from
-        the count until they are settled. True once it is this page's turn."""
-        if self.gate is None or not watched(self.run, deliveries):
-            return False
-        await turn.enter_async_context(self.gate)
-
-        async def settled(kind: type[BaseException] | None, *_: object) -> None:
-            if kind is None:
+        for _ in range(WAVES):
+            if not current:
+                break
+            current = await clear_doubts(run, current, settlement)
+            prepared = await prepare(run, current, self.parents, settlement)
+            deliveries = await allow(run, prepared.deliveries, settlement)
+            stopped = await deliver(run, deliveries)
+            if run.plan_only:
+                results.plan(run, deliveries, settlement)
+                return
+            afters = await look(run, [d for d in deliveries if d.outcome is not None])
+            current = await results.settle(run, prepared.quiet, deliveries, afters, settlement)
+            if stopped is not None:
                 await settlement.commit()
-
-        turn.push_async_exit(settled)
-        return True
+                raise stopped
+            if current:
+                await settlement.commit()
+        for work in current:
+            # It never came to rest: told, and looked at again, rather than passed over.
+            settlement.issue(
+                work, "failed", "the record does not settle: each write makes another one necessary",
+                code="unsettled", retry_in=60,
+            )  # fmt: skip

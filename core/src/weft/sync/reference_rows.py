@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from weft.records import Canonical, Item
+from weft.state.membership import elapsed
+from weft.sync.claims import Claim, place
 from weft.sync.notes import Notes
 
 if TYPE_CHECKING:
@@ -14,20 +17,48 @@ if TYPE_CHECKING:
     from weft.sync.run import Run
 
 
+PATIENCE = 60.0
+"""Seconds to wait for another worker that creates the same rows; the claims of a dead one fall sooner."""
+LOOK = 0.1
+"""Seconds between two looks whether it has."""
+
+
 async def create_rows(
     run: Run, end: End, company: str, wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
     """Create rows given as (reference entity, code); returns those that failed, with the reason.
 
-    A code identifies its row, so an answer that got lost is settled by reading the rows again.
+    A code identifies its row, so an answer that got lost is settled by reading the rows again. Pages at once,
+    here and on other workers, may lack the same row: whoever claims its code first creates it.
     """
+    codes = sorted(set(wanted))
     failed: dict[tuple[str, str], str] = {}
-    async with run.tables(end, company).creating:  # pages at once may lack the same row
-        for entity, code in sorted(set(wanted)):
-            problem = await _create(run, end, company, entity, code)
-            if problem is not None:
-                failed[entity, code] = problem
+    tables = run.tables(end, company)
+    async with tables.creating:
+        claim = Claim(run)
+        try:
+            if not await _claimed(claim, end, company, codes):
+                return dict.fromkeys(codes, f"another worker has been at it for more than {PATIENCE:.0f} s")
+            if not run.runtime.state.claims.in_memory:  # another worker may have made some since they were read
+                await tables.load({entity for entity, _ in codes}, again=True)
+            for entity, code in codes:
+                problem = await _create(run, end, company, entity, code)
+                if problem is not None:
+                    failed[entity, code] = problem
+        finally:
+            await claim.release()
     return failed
+
+
+async def _claimed(claim: Claim, end: End, company: str, codes: Sequence[tuple[str, str]]) -> bool:
+    """Have these codes to oneself: all at once, so that nobody waits who holds some. False: it took too long."""
+    places = {place(end.connection, company, f"row of {entity}", code) for entity, code in codes}
+    deadline = elapsed() + PATIENCE
+    while await claim.more({"": places}):
+        if elapsed() > deadline:
+            return False
+        await asyncio.sleep(LOOK)
+    return True
 
 
 async def _create(run: Run, end: End, company: str, entity: str, code: str) -> str | None:

@@ -110,10 +110,11 @@ def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement
         left=outcome.key if side == "left" else None,
         right=outcome.key if side == "right" else None,
     )
+    if result not in ("rejected", "conflict", "retry"):
+        settlement.noted[kind_of(delivery)] += 1
     if result in ("created", "updated", "unchanged", "deleted"):
         if intent is not None:
             settlement.intents.append((intent.id, "done", outcome.key))
-        settlement.noted[kind_of(delivery)] += 1
     elif result == "rejected":
         if intent is not None:
             settlement.intents.append((intent.id, "abandoned", None))

@@ -67,12 +67,14 @@ class Settlement:
     """Records that others were at: (connection, hint, how soon to look at them again)."""
     cursors: list[Cursor] = field(default_factory=list)
     noted: Counter[str] = field(default_factory=Counter)
+    """Writes that guards watch and that took place, by kind."""
+    reserved: list[tuple[str, int, int]] = field(default_factory=list)
+    """What guards have counted before it was sent: (kind, id of the note, how many)."""
     waits: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Records waited for: (entity, connection, connection of the missing counterpart, key)."""
     approvals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     granted: set[str] = field(default_factory=set)
     used: list[str] = field(default_factory=list)
-    reset: list[str] = field(default_factory=list)
     flips: Flips = field(default_factory=Flips)
     forgotten: list[tuple[str, str]] = field(default_factory=list)
     """(connection, source key) of updates that need not be settled any more."""
@@ -440,18 +442,13 @@ class Settlement:
         tx.intents.note_many([(intent_id, "header", key, None, now) for intent_id, key in self.headers])
         for intent_id, seconds in self.doubts:
             tx.intents.mark_in_doubt([intent_id], now + timedelta(seconds=seconds))
-        guarded = {
-            "deletes": flow.config.guards.deletes,
-            "changes": flow.config.guards.changes,
-            "creates": flow.config.guards.creates,
-        }
-        for kind, count in self.noted.items():
-            if guarded[kind] is not None:
-                tx.guards.note(flow.name, kind, count, tx.links.count(entity=flow.entity.name), now)
+        happened = Counter(self.noted)
+        for kind, note, count in self.reserved:
+            if happened[kind] < count:
+                tx.guards.correct(note, happened[kind])
+            happened[kind] = max(0, happened[kind] - count)
         for subject, detail in self.approvals:
             tx.guards.ask(flow.name, subject, now, detail)
-        for kind in self.reset:
-            tx.guards.reset(flow.name, kind)
         for subject in self.used:
             tx.guards.use(flow.name, subject, now)
         # One statement a group, not a record: this is most of what settling a page costs.
