@@ -70,6 +70,7 @@ class Runtime:
         self._open: dict[str, _Connection] = {}
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._mappings: dict[tuple[str, str], dict[str, CompiledMapping]] = {}
+        self._impossible: dict[tuple[str, str], list[Impossible]] = {}
         self._tables: dict[tuple[str, str], ReferenceTables] = {}
         self._limits: dict[str, int] = {}
         self.helpers = 0
@@ -155,6 +156,12 @@ class Runtime:
     def impossible(self, connection: str, entity: str) -> list[Impossible]:
         """What the connector says cannot be done with an entity; nothing where the user maps it by a variant
         of their own."""
+        found = self._impossible.get((connection, entity))
+        if found is None:
+            found = self._impossible[connection, entity] = self._ask_impossible(connection, entity)
+        return found
+
+    def _ask_impossible(self, connection: str, entity: str) -> list[Impossible]:
         kind = self.kind(connection)
         if not self.plugins.has(kind, "weft_impossible"):
             return []

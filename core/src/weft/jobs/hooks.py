@@ -100,7 +100,7 @@ class Receiver:
                 tx.hints.put_many(flow, connection, told, now)
 
         try:
-            await runtime.state.write(write)
+            await runtime.state.join(write)
         except StateError as error:
             self._log.warning("%s: a push could not be kept: %s", connection, error)
             raise Refused(503, "not now, try again") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import Connection, delete, select
 
@@ -28,6 +29,8 @@ class Cursor:
 _NAMES = tuple(f.name for f in fields(Cursor))
 _COLUMNS = [table.c[name] for name in _NAMES]
 _KEY = _NAMES[:5]
+_values = attrgetter(*_NAMES)
+_PUT = sql.Upsert(table, _KEY, ["value", "at"])
 
 
 class Cursors:
@@ -49,10 +52,7 @@ class Cursors:
         """Store cursors; call in the transaction that settles what they passed."""
         if not cursors:
             return
-        statement = sql.upsert(self._db, table)
-        changed = {n: statement.excluded[n] for n in ("value", "at")}
-        statement = statement.on_conflict_do_update(index_elements=_KEY, set_=changed)
-        self._db.execute(statement, [{n: getattr(c, n) for n in _NAMES} for c in cursors])
+        sql.many(self._db, _PUT.on(self._db), _NAMES, map(_values, cursors))
 
     def all(self, flow: str | None = None) -> list[Cursor]:
         query = select(*_COLUMNS)

@@ -9,8 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from weft.records import Hint, Lane
 from weft.state import sql
@@ -39,6 +51,19 @@ _COLUMNS = [table.c[name] for name in _NAMES]
 _KEY = _NAMES[:5]
 
 
+def _told_again(new: Any) -> dict[str, Any]:
+    live: ColumnElement[str] = literal_column("'live'")
+    return {
+        "last_at": new.last_at,
+        "count": table.c.count + literal_column("1"),
+        "lane": case((new.lane == live, live), else_=table.c.lane),
+        "not_before": new.not_before,
+    }
+
+
+_PUT = sql.Upsert(table, _KEY, _told_again)
+
+
 class Hints:
     """Reached as ``tx.hints``."""
 
@@ -58,20 +83,8 @@ class Hints:
         """Queue hints for a flow; one that is queued already is only counted. Live overtakes bulk."""
         if not hints:
             return
-        statement = sql.upsert(self._db, table)
-        new = statement.excluded
-        changed = {
-            "last_at": new.last_at,
-            "count": table.c.count + 1,
-            "lane": case((new.lane == "live", "live"), else_=table.c.lane),
-            "not_before": new.not_before,
-        }
-        rows = [
-            {"flow": flow, "connection": connection, "object": h.object, "company": h.company,
-             "key": h.key or "", "at": at, "last_at": at, "count": 1, "lane": lane, "not_before": not_before}
-            for h in hints
-        ]  # fmt: skip
-        self._db.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=changed), rows)
+        rows = [(flow, connection, h.object, h.company, h.key or "", at, at, 1, lane, not_before) for h in hints]
+        sql.many(self._db, _PUT.on(self._db), _NAMES, rows)
 
     def take(
         self, flow: str, by: str, now: datetime, *, lane: Lane | None = None, limit: int = 500

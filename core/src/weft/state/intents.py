@@ -57,6 +57,8 @@ _NAMES = tuple(f.name for f in fields(Intent))
 _COLUMNS = [table.c[name] for name in _NAMES]
 _values = attrgetter(*_NAMES)
 _INSERT = insert(table)
+_NOTE = ("intent_id", "step", "key", "data", "at")
+_NOTING = sql.Upsert(steps, _NOTE[:2], _NOTE[2:])
 _CLOSE = (
     update(table).where(table.c.id == bindparam("_id")).values(state=bindparam("_state"), result_key=bindparam("_key"))
 )
@@ -99,11 +101,7 @@ class Intents:
         """Several (intent id, step, key, data, at) at once."""
         if not notes:
             return
-        statement = sql.upsert(self._db, steps)
-        changed = {n: statement.excluded[n] for n in ("key", "data", "at")}
-        statement = statement.on_conflict_do_update(index_elements=["intent_id", "step"], set_=changed)
-        names = ("intent_id", "step", "key", "data", "at")
-        self._db.execute(statement, [dict(zip(names, note, strict=True)) for note in notes])
+        sql.many(self._db, _NOTING.on(self._db), _NOTE, notes)
 
     def noted(self, ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
         """Steps by intent and name, in the shape connectors see: ``{"header": {"key": …, **data}}``."""

@@ -68,6 +68,19 @@ DECIDED = ("conflict", "delete")
 """Kinds of issue whose ``edited`` is a person's decision, not a value to try."""
 
 
+def _renewed(new: Any) -> dict[str, Any]:
+    return {
+        **{name: new[name] for name in _RENEWED},
+        "attempts": table.c.attempts + 1,
+        # A value that a person changed has been tried by now; a decision stays until it is carried out.
+        "edited": case((or_(*(table.c.kind == kind for kind in DECIDED)), table.c.edited), else_=null()),
+        "link_id": func.coalesce(new.link_id, table.c.link_id),
+    }
+
+
+_OPENING = sql.Upsert(table, _UNIQUE, _renewed, where=text("state = 'open'"))
+
+
 class Issues:
     """Reached as ``tx.issues``."""
 
@@ -89,17 +102,8 @@ class Issues:
         (``edited`` of the kinds in ``DECIDED``)."""
         if not issues:
             return
-        statement = sql.upsert(self._db, table)
-        new = statement.excluded
-        changed: dict[str, Any] = {n: new[n] for n in _RENEWED}
-        changed["attempts"] = table.c.attempts + 1
-        # A value that a person changed has been tried by now; a decision stays until it is carried out.
-        changed["edited"] = case((or_(*(table.c.kind == kind for kind in DECIDED)), table.c.edited), else_=null())
-        changed["link_id"] = func.coalesce(new.link_id, table.c.link_id)
-        statement = statement.on_conflict_do_update(
-            index_elements=_UNIQUE, index_where=text("state = 'open'"), set_=changed
-        )
-        self._db.execute(statement, [{n: getattr(i, n) for n in _NAMES if n != "id"} for i in issues])
+        rows = [{n: getattr(i, n) for n in _NAMES if n != "id"} for i in issues]
+        self._db.execute(_OPENING.on(self._db), rows)
 
     def close_for(
         self,

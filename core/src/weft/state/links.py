@@ -110,6 +110,8 @@ _BOUND = tuple("_" + name for name in _NAMES)
 _UPDATE = update(table).where(table.c.id == bindparam("_id"))
 _UPDATE = _UPDATE.values({name: bindparam("_" + name) for name in _NAMES if name != "id"})
 _CHILD_NAMES = tuple(f.name for f in fields(ChildLink))
+_child_values = attrgetter(*_CHILD_NAMES)
+_PUT_CHILD = sql.Upsert(child_links, _CHILD_NAMES[:3], ["left_key", "right_key", "position"])
 
 
 def _unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
@@ -412,10 +414,7 @@ class Links:
         """Insert lines or overwrite those with the same (link, collection, id)."""
         if not children:
             return
-        statement = sql.upsert(self._db, child_links)
-        changed = {n: statement.excluded[n] for n in ("left_key", "right_key", "position")}
-        statement = statement.on_conflict_do_update(index_elements=_CHILD_NAMES[:3], set_=changed)
-        self._db.execute(statement, [{n: getattr(c, n) for n in _CHILD_NAMES} for c in children])
+        sql.many(self._db, _PUT_CHILD.on(self._db), _CHILD_NAMES, map(_child_values, children))
 
     def delete_children(self, children: Iterable[tuple[int, str, str]]) -> None:
         """Forget lines named by (link id, collection, line id)."""

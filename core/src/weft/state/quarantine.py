@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -27,6 +28,8 @@ class Flip:
 
 _NAMES = tuple(f.name for f in fields(Flip))
 _COLUMNS = [table.c[name] for name in _NAMES]
+_values = attrgetter(*_NAMES)
+_PUT = sql.Upsert(table, ["link_id", "field"], ["history", "quarantined", "at"])
 
 
 class Quarantine:
@@ -47,10 +50,7 @@ class Quarantine:
     def put_many(self, flips: Sequence[Flip]) -> None:
         if not flips:
             return
-        statement = sql.upsert(self._db, table)
-        changed = {n: statement.excluded[n] for n in ("history", "quarantined", "at")}
-        statement = statement.on_conflict_do_update(index_elements=["link_id", "field"], set_=changed)
-        self._db.execute(statement, [{n: getattr(f, n) for n in _NAMES} for f in flips])
+        sql.many(self._db, _PUT.on(self._db), _NAMES, map(_values, flips))
 
     def clear(self, which: Iterable[tuple[int, str]]) -> None:
         """Release fields: (link id, field)."""

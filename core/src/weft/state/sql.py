@@ -83,6 +83,36 @@ def upsert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
 
 
+class Upsert:
+    """An INSERT of a table that overwrites where a row with the same ``keys`` is there, made once for each of the
+    databases: making one costs more than carrying it out.
+
+    ``changed`` says, given what was to be inserted, what the row that is there becomes; by default the columns
+    named are overwritten.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        keys: Sequence[str],
+        changed: Sequence[str] | Callable[[Any], dict[str, Any]],
+        *,
+        where: ClauseElement | None = None,
+    ) -> None:
+        self._table, self._keys, self._changed, self._where = table, keys, changed, where
+        self._made: dict[bool, Any] = {}
+
+    def on(self, connection: Connection) -> Any:
+        found = self._made.get(is_sqlite(connection))
+        if found is None:
+            statement = upsert(connection, self._table)
+            new = statement.excluded
+            changed = self._changed(new) if callable(self._changed) else {name: new[name] for name in self._changed}
+            found = statement.on_conflict_do_update(index_elements=self._keys, index_where=self._where, set_=changed)
+            self._made[is_sqlite(connection)] = found
+        return found
+
+
 def many(connection: Connection, statement: Executable, names: tuple[str, ...], rows: Iterable[Sequence[Any]]) -> None:
     """Execute an INSERT or UPDATE once a row, given as values in the order of ``names``: columns of an insert,
     bind parameters of an update.

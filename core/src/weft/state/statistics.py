@@ -36,6 +36,10 @@ def lag_name(seconds: float) -> str:
     return next((f"lag:{bound}" for bound in LAGS if seconds <= bound), "lag:inf")
 
 
+_NAMES = ("width", "at", "flow", "name", "value")
+_ADD = sql.Upsert(table, _NAMES[:4], lambda new: {"value": table.c.value + new.value})
+
+
 class Statistics:
     """Reached as ``tx.statistics``."""
 
@@ -45,18 +49,13 @@ class Statistics:
     def add(self, flow: str, at: datetime, counts: Mapping[str, int]) -> None:
         """Add counts to the stretches that ``at`` falls into."""
         rows = [
-            {"width": width, "at": _begin(at, width), "flow": flow, "name": name, "value": value}
+            (width, _begin(at, width), flow, name, value)
             for width in WIDTHS
             for name, value in sorted(counts.items())
             if value
         ]
         if rows:
-            statement = sql.upsert(self._db, table)
-            statement = statement.on_conflict_do_update(
-                index_elements=["width", "at", "flow", "name"],
-                set_={"value": table.c.value + statement.excluded.value},
-            )
-            self._db.execute(statement, rows)
+            sql.many(self._db, _ADD.on(self._db), _NAMES, rows)
 
     def since(self, at: datetime, width: Width, flow: str | None = None) -> list[Total]:
         """The totals of every stretch that ends after ``at``, in order of time."""

@@ -23,6 +23,7 @@ from weft.state.claiming import Claims
 from weft.state.engine import WRITES, make_engine
 from weft.state.flowlock import FlowLock, FlowLocks
 from weft.state.ids import LinkIds, Settlements
+from weft.state.joining import Joined
 from weft.state.lock import FileLock
 from weft.state.migrate import is_current, migrate
 from weft.state.place import Place
@@ -66,6 +67,8 @@ class State:
         self.membership: Membership | None = None
         """Set while this process is entered as a worker."""
         self.claims = Claims(self)
+        self.join = Joined(self.write)
+        """Small writes that share a transaction with others of the same moment."""
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, exclusive: bool = True) -> State:

@@ -36,7 +36,7 @@ class Notes:
         def write(tx: Tx) -> None:
             tx.intents.note(item.id, step, key, data or None, now)
 
-        await self._run.runtime.state.write(write)
+        await self._run.runtime.state.join(write)
         self._noted.setdefault(item.id, {})[step] = {**data, "key": key}
 
     def noted(self, item: Item) -> dict[str, dict[str, Any]]:
