@@ -36,6 +36,8 @@ CALLED = {
     "weft_open": "When a connection is first needed, once per process; left when the process ends.",
     "weft_describe": "By `weft check`, and where types must be known; any number of times.",
     "weft_companies": "Right after `weft_open`.",
+    "weft_base_currencies": "By `weft check`, for flows whose documents keep their exchange rate.",
+    "weft_check": "By `weft check`, once per flow and company.",
     "weft_read": "In every run: `scan` on the first load and in sweeps, `changes` otherwise; `keys` before a "
     "linked record is compared, after a write without a representation, for hints and suspected deletes; "
     "`search` to recognise records without a link and to find out what became of an unanswered create.",
@@ -49,7 +51,7 @@ CALLED = {
 
 SHAPES = (
     "Context", "Query", "Condition", "Page", "Record", "Moved", "Item", "Child", "Outcome", "Error",
-    "Canonical", "LineChange", "Mapped", "Problem", "Target", "ObjectSchema", "Property", "Hint",
+    "Canonical", "LineChange", "Mapped", "Problem", "Target", "ObjectSchema", "Property", "Concern", "Hint",
     "Subscription", "Request", "Reply",
 )  # fmt: skip
 """What travels through the hooks, from :mod:`weft.records`, in the order one meets it."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from weft.model.entity import EntityType
     from weft.records import (
         Canonical,
+        Concern,
         Context,
         Intents,
         Item,
@@ -93,6 +94,8 @@ class Connector:
     """``package:file`` of what the connector adds to editions: see :mod:`weft.config.edition`."""
     samples: dict[str, Any] = field(default_factory=dict)
     """Settings that ``weft init`` writes for a new connection of this kind."""
+    no_rates: str = ""
+    """How a connection is told to keep exchange rates out of documents, as one writes it: ``document_rates: false``."""
 
 
 @hookspec(firstresult=True)
@@ -206,6 +209,42 @@ def weft_companies(ctx: Context, session: Any) -> Awaitable[dict[str, str]]:
         @hookimpl
         async def weft_companies(session):
             return {row["id"]: row["name"] for row in await session.companies()}
+    """
+    raise AssertionError("specification only")
+
+
+@hookspec(firstresult=True)
+def weft_base_currencies(ctx: Context, session: Any) -> Awaitable[dict[str, str]]:
+    """The currency each company keeps its books in: company -> ISO code; under ``""`` where there are no companies.
+
+    A document's ``exchange_rate`` is against it, so ``weft check`` compares those of the companies between which
+    rates travel. A company whose currency is not known is left out.
+
+    Example::
+
+        @hookimpl
+        async def weft_base_currencies(session):
+            return {row["id"]: row["currency"] for row in await session.companies()}
+    """
+    raise AssertionError("specification only")
+
+
+@hookspec(firstresult=True)
+def weft_check(
+    ctx: Context, session: Any, mappings: Sequence[Mapping], actions: Sequence[str]
+) -> AsyncIterator[Concern]:
+    """What people have yet to set up in the live system for one flow; nothing when all of it is there.
+
+    ``ctx.company`` is the company looked at, ``mappings`` are the flow's documents of this connection, ``actions``
+    the steps due there after a write. Reads only.
+
+    Example::
+
+        @hookimpl
+        async def weft_check(session, mappings):
+            for mapping in mappings:
+                if not await session.has_list(mapping.object.read):
+                    yield Concern("error", f"there is no list {mapping.object.read}", "make it under Lists")
     """
     raise AssertionError("specification only")
 

@@ -328,6 +328,15 @@ class ObjectSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class Concern:
+    """Something in the live system that a person should see to. ``remedy`` says what to do."""
+
+    level: Literal["error", "warning"]
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """*This key changed*: an event's content, never trusted for more. ``key`` None: sweep the object."""
 

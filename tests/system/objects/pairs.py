@@ -8,7 +8,7 @@ from typing import Any
 
 ERPS = ["bc", "d365fo"]
 SUPPLIER = "d34b9da2-53e6-df11-971b-001d60e938c6"
-USD_ONLY = {"exchange_rates": {"when": "currency in ['EUR', 'GBP']"}}
+USD_ONLY = {"exchange_rates": {"when": "to_currency = 'USD' and currency in ['EUR', 'GBP']"}}
 
 
 @dataclass

@@ -77,13 +77,11 @@ def proven_entities(kind: str) -> set[str]:
         names |= set(re.findall(r'^    \("(\w+)", "', table, re.MULTILINE)) | set(
             re.findall(r'^(?:BANK = \[| {8})\("(\w+)", "', table, re.MULTILINE)
         )
-    if kind == "bc":
-        text = "".join(
-            path.read_text(encoding="utf-8")
-            for path in HERE.glob("test_objects_*.py")
-            if path != HERE / "test_objects_table.py"
-        )
-        names |= set(re.findall(r'"entity": "(\w+)"', text)) | set(re.findall(r' flow\("(\w+)", "', text))
+    for path in HERE.glob("test_objects_*.py"):
+        text = path.read_text(encoding="utf-8")
+        kinds = re.search(r"^KINDS = (\[.*\])$", text, re.MULTILINE)
+        if path != HERE / "test_objects_table.py" and (kind == "bc" or (kinds is not None and f'"{kind}"' in kinds[1])):
+            names |= set(re.findall(r'"entity": "(\w+)"', text)) | set(re.findall(r' flow\("(\w+)", "', text))
     return names
 
 

@@ -22,8 +22,9 @@ def command(ctx: click.Context, flows: tuple[str, ...], offline: bool, as_json: 
     """Check configuration, plugins, secrets, connections and mappings; nothing is written anywhere.
 
     Each mapping is held against the live metadata of its system: unknown fields, wrong types, mandatory
-    fields that nothing fills, texts that may be too long. Exit code 2 on errors, 3 when the only errors
-    are systems that cannot be reached.
+    fields that nothing fills, texts that may be too long. So is what people have to set up in the systems, and
+    that base currencies are the same where documents keep their exchange rate. Exit code 2 on errors, 3 when the
+    only errors are systems that cannot be reached.
     """
     from weft.cli.checking import check
 

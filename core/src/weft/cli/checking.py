@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from weft.cli import live_checks
 from weft.cli.context import App
 from weft.config.loading import InvalidConfig
 from weft.config.secrets import findings as clear_secrets
 from weft.errors import WeftError
 from weft.mapping import check as mapping_check
 from weft.mapping.rules import compile_rule
-from weft.records import ObjectSchema, Side
+from weft.records import Concern, ObjectSchema, Side
 from weft.sync.flow import build
 from weft.sync.possible import hindrances
 
@@ -54,6 +55,9 @@ class Checked:
         for line in lines:
             told = "" if line.startswith(f"{about}: ") else about  # systems' errors begin with the connection
             self.findings.append(Finding("error", area, line, told, where, code=code or 2))
+
+    def concern(self, concern: Concern, about: str, where: str) -> None:
+        self.findings.append(Finding(concern.level, "flow", concern.message, about, where, concern.remedy))
 
     @property
     def exit_code(self) -> int:
@@ -172,8 +176,12 @@ async def _flow(runtime: Runtime, name: str, out: Checked, *, offline: bool) -> 
                     runtime.config.where("flows", name),
                 )
             )
+    for concern in live_checks.undated(config, sides):
+        out.concern(concern, name, runtime.config.where("flows", name))
     if not offline:
         await _against_metadata(runtime, name, config, sides, out)
+        async for about, concern in live_checks.concerns(runtime, name, config, sides):
+            out.concern(concern, about, runtime.config.where("flows", name))
     if len(out.findings) == before:
         fields = " and ".join(
             f"{sum(len(c.readable | c.writable) for c in compiled)} fields on {connection}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weft.mapping.document import Mapping
     from weft.mapping.impossible import Impossible
     from weft.records import (
+        Concern,
         Context,
         Intents,
         Item,
@@ -84,6 +85,21 @@ async def weft_describe(session: BcSession, objects: Sequence[str] | None) -> As
 @weft.hookimpl
 async def weft_companies(session: BcSession) -> dict[str, str]:
     return await session.companies(again=True)
+
+
+@weft.hookimpl
+async def weft_base_currencies(session: BcSession) -> dict[str, str]:
+    return await session.base_currencies()
+
+
+@weft.hookimpl
+async def weft_check(
+    ctx: Context, session: BcSession, mappings: Sequence[Mapping], actions: Sequence[str]
+) -> AsyncIterator[Concern]:
+    from weft_bc.journals import missing
+
+    async for concern in missing(session, ctx.company, mappings, actions):
+        yield concern
 
 
 @weft.hookimpl

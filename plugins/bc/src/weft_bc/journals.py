@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import abc
+from collections.abc import AsyncIterator, Sequence
 
 from weft.errors import ConfigError
+from weft.mapping.document import Mapping
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query, any_of, eq
-from weft.records import Moved
+from weft.records import Concern, Moved
 from weft_bc.failures import reading
 from weft_bc.rows import TERMS, chunks
 from weft_bc.selection import Plan
@@ -19,6 +21,19 @@ BATCHES = {
     "journalLines": "journals",
 }
 NAMED_BY = "journalDisplayName"
+RECEIVE = "receive"
+"""The action that pays a posted invoice through a journal."""
+_MADE_AS = {
+    "customerPaymentJournals": "a customer payment journal {code}, its balancing account the bank",
+    "vendorPaymentJournals": "a vendor payment journal {code}, its balancing account the bank",
+    "journals": "a general journal {code} of the default template, without a balancing account",
+}
+_SETTINGS = {
+    "customerPaymentJournals": ("payment_journal", "receipt_journal"),
+    "vendorPaymentJournals": ("vendor_payment_journal",),
+    "journals": ("deposit_journal", "check_journal", "card_journal"),
+}
+"""Settings that name a journal of these."""
 
 
 async def readable_path(session: BcSession, company: str, plan: Plan) -> str:
@@ -35,7 +50,7 @@ async def readable_path(session: BcSession, company: str, plan: Plan) -> str:
 
 
 async def posted_lines(
-    session: BcSession, company: str, numbers: Mapping[str, str], headers: dict[str, str], lane: Lane
+    session: BcSession, company: str, numbers: abc.Mapping[str, str], headers: dict[str, str], lane: Lane
 ) -> dict[str, Moved]:
     """Which vanished lines, by key, were posted: the general ledger has entries of their document number."""
     found: dict[str, Moved] = {}
@@ -58,13 +73,42 @@ async def posted_lines(
 
 async def batch_id(session: BcSession, company: str, lines: str, code: str) -> str:
     """The id of a journal batch by its code. :raises ConfigError: there is none."""
-    batches = BATCHES[lines]
+    found = await _batch(session, company, BATCHES[lines], code)
+    if found is None:
+        raise ConfigError(f"{session.http.system}: {_told(BATCHES[lines], code)}; {_remedy(BATCHES[lines], code)}")
+    return found
+
+
+async def missing(
+    session: BcSession, company: str, mappings: Sequence[Mapping], actions: Sequence[str]
+) -> AsyncIterator[Concern]:
+    """The journals that a flow needs and nobody has made yet."""
+    wanted = {
+        (BATCHES[mapping.object.read], str(mapping.where.get(NAMED_BY) or ""))
+        for mapping in mappings
+        if mapping.object.read in BATCHES
+    }
+    if RECEIVE in actions:
+        wanted.add((BATCHES["customerPayments"], session.settings.receipt_journal))
+    for batches, code in sorted(wanted):
+        if code and await _batch(session, company, batches, code) is None:
+            yield Concern("error", _told(batches, code), _remedy(batches, code))
+
+
+async def _batch(session: BcSession, company: str, batches: str, code: str) -> str | None:
     query = Query(select=("id", "code"), filter=eq("code", code))
     with reading():
         async for page in session.client.pages(session.path(company, batches), query):
             for row in page.rows:
                 return str(row["id"])
-    raise ConfigError(
-        f"{session.http.system}: there is no journal {code!r} among {batches}; create it in Business Central, or "
-        "name another one under payment_journal"
-    )
+    return None
+
+
+def _told(batches: str, code: str) -> str:
+    return f"there is no journal {code!r} among {batches}"
+
+
+def _remedy(batches: str, code: str) -> str:
+    settings = ", ".join(f"`{name}`" for name in _SETTINGS[batches])
+    made = _MADE_AS[batches].format(code=code)
+    return f"make {made} in Business Central, or name another one in the connection's settings ({settings})"

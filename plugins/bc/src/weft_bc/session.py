@@ -119,6 +119,11 @@ class BcSession:
             found = self._currencies[company] = found or ""
         return found
 
+    async def base_currencies(self) -> dict[str, str]:
+        """The own currency of every company the credentials can see; one that does not say is left out."""
+        found = {company: await self.local_currency(company) for company in await self.companies()}
+        return {company: code for company, code in found.items() if code}
+
 
 def authenticate(settings: BcSettings) -> Auth:
     auth = settings.auth

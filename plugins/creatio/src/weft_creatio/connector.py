@@ -33,6 +33,7 @@ def weft_connector() -> Connector:
             },
             "technical_user": "Integration",
         },
+        no_rates="document_rates: false",
     )
 
 
@@ -56,6 +57,14 @@ async def weft_describe(session: Any, objects: Sequence[str] | None) -> AsyncIte
 
     async for schema in describe(session, objects):
         yield schema
+
+
+@hookimpl
+async def weft_base_currencies(session: Any) -> dict[str, str]:
+    from weft_creatio.base_currency import base_currency
+
+    code = await base_currency(session)
+    return {"": code} if code else {}
 
 
 @hookimpl

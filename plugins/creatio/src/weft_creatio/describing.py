@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from weft.net.odata.metadata import EntityType
 from weft.records import ObjectSchema, Property
+from weft_creatio.base_currency import COLUMN, RATES
 from weft_creatio.preparing import SYSTEM
 from weft_creatio.session import CreatioSession
 from weft_creatio.values import is_lookup
@@ -21,7 +22,10 @@ async def describe(session: CreatioSession, objects: Sequence[str] | None) -> As
     meta = await session.metadata()
     for name in meta.sets if objects is None else dict.fromkeys(objects):
         if name in meta.sets:
-            yield ObjectSchema(name, ("Id",), properties(meta.entity(name)))
+            found = properties(meta.entity(name))
+            if name == RATES:
+                found[COLUMN] = Property(COLUMN, "text", 3)
+            yield ObjectSchema(name, ("Id",), found)
 
 
 def properties(type_: EntityType) -> dict[str, Property]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from weft.net.odata.query import Query
 from weft.net.odata.rows import Row
 from weft.records import Error
+from weft_creatio.base_currency import RATES
 from weft_creatio.children import children, lists
 from weft_creatio.lines import is_paid, needs_line
 from weft_creatio.paging import grouped
@@ -31,7 +32,7 @@ async def held(session: CreatioSession, object: str, ids: Iterable[str], select:
 async def check(session: CreatioSession, jobs: Iterable[Job]) -> dict[str, Row]:
     """Compare the version of every row to be changed; stale jobs get the outcome ``conflict``.
 
-    Returns rows as they are, by Id, where amounts depend on them: of lines, and of documents that are paid.
+    Returns rows as they are, by Id, where amounts depend on them: of lines, of documents that are paid, of rates.
     """
     open_jobs = [job for job in jobs if job.outcome is None]
     found: dict[str, Row] = {}
@@ -43,6 +44,8 @@ async def check(session: CreatioSession, jobs: Iterable[Job]) -> dict[str, Row]:
         select = sorted(version for version in versions if version)
         if any(is_paid(job.data, job.type) for job in group):
             select += ["CurrencyId", "CurrencyRate"]
+        if object == RATES:
+            select.append("CurrencyId")
         rows = await held(session, object, [job.key for job in group], select)
         found.update(rows)
         for job in group:

@@ -1,4 +1,4 @@
-"""New exchange rates in an order that Creatio understands.
+"""Exchange rates as Creatio understands them: for ``Division`` of its base currency, new ones in an order.
 
 Of the rows that are valid on a day, Creatio takes the one that was *created* last, not the one that
 begins last. So rates are created oldest first, and one that comes late, for days before a rate weft has
@@ -8,17 +8,45 @@ brought already, ends where that begins.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import ROUND_HALF_UP, Decimal
 
 from weft.net.odata.literals import Moment, guid
 from weft.net.odata.query import Query, and_, eq, gt
+from weft.net.odata.rows import Row
+from weft.records import Error
+from weft_creatio.base_currency import RATES, base_currency
 from weft_creatio.children import lists
+from weft_creatio.lines import Money
 from weft_creatio.preparing import Job
 from weft_creatio.session import CreatioSession
-from weft_creatio.values import moment, stamp
+from weft_creatio.values import moment, number, stamp
 
-RATES = "CurrencyRate"
+PLACES = Decimal("0.00000001")
+"""What a column for rates holds."""
+
+
+async def quoted(money: Money, jobs: Sequence[Job], before: Mapping[str, Row]) -> None:
+    """Rates for one unit of base currency become those for as many as the currency's ``Division`` says. One against
+    another currency has no place in Creatio: its job is rejected. ``before``: rows as they are, by Id.
+
+    :raises EndpointDown, ConfigError: what the site says about its currencies cannot be read.
+    """
+    for job in jobs:
+        if job.object != RATES or job.outcome is not None:
+            continue
+        own = await base_currency(money.session) if job.base_currency is not None else None
+        if own is not None and job.base_currency != own:
+            told = (
+                f"the rate is paid in {job.base_currency}, and rates in Creatio are against the base currency, {own}; "
+                f"leave it out with `when: to_currency = '{own}'` in the flow"
+            )
+            job.fail("rejected", Error("record", told, field="to_currency"))
+        elif job.data.get("Rate") is not None:
+            currency = job.data.get("CurrencyId") or before.get(job.key, {}).get("CurrencyId")
+            exact = Decimal(number(job.data["Rate"])) * await money.division(currency)
+            job.data["Rate"] = exact.quantize(PLACES, ROUND_HALF_UP)
 
 
 @asynccontextmanager

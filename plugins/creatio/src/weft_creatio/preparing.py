@@ -10,6 +10,7 @@ from typing import Any
 from weft.errors import ConfigError
 from weft.net.odata.metadata import EntityType, Metadata
 from weft.records import Child, Error, Item, Outcome
+from weft_creatio.base_currency import COLUMN
 from weft_creatio.selection import set_type
 from weft_creatio.session import CreatioSession
 from weft_creatio.values import body_value, derived
@@ -52,6 +53,8 @@ class Job:
     data: dict[str, Any]
     lines: list[Line] = field(default_factory=list)
     parts: list[Line] = field(default_factory=list)
+    base_currency: str | None = None
+    """Of an exchange rate: code of the currency it is paid in, where that was said."""
     outcome: Outcome | None = None
     children: dict[str, str] = field(default_factory=dict)
     attempted: bool = False
@@ -79,10 +82,11 @@ def prepare(session: CreatioSession, meta: Metadata, item: Item) -> Job:
         if item.op == "action" or item.actions:
             asked = ", ".join(item.actions) or item.op
             raise Unfit(Error("configuration", f"{object} has no actions in Creatio, but {asked} is asked for"))
+        paid_in = plain.pop(COLUMN, None)
         data = body(plain, type_, object)
         key = (item.key or str(data.get("Id") or item.own_key or derived(item.id))).lower()
         data.pop("Id", None)
-        job = Job(item, object, type_, key, data)
+        job = Job(item, object, type_, key, data, base_currency=paid_in)
         for child in item.children:
             job.lines.append(_line(session, meta, job, child))
         for name, values in parts.items():

@@ -12,6 +12,7 @@ from weft.net.odata.query import Term, and_, eq, ge, gt, le, lt, ne, or_, starts
 from weft.net.odata.rows import Row, plain
 from weft.records import Condition, Page, Record
 from weft.records import Query as Read
+from weft_creatio.base_currency import COLUMN, base_currency
 from weft_creatio.changes import Cursor, watched, watermark
 from weft_creatio.children import attach, author, lists
 from weft_creatio.failures import is_denied, is_missing, reading
@@ -48,6 +49,9 @@ class Reader:
             )
             for row in rows
         ]  # fmt: skip
+        if plan.base_currency and found and (code := await base_currency(self.session)):
+            for record in found:
+                record.data[COLUMN] = code
         if plan.children and found:
             await attach(self.session, plan.children, found)
         return found

@@ -10,6 +10,7 @@ from weft.errors import ConfigError
 from weft.mapping.document import Mapping
 from weft.net.odata.metadata import EntityType, Metadata, Property
 from weft.net.odata.query import Expand, Query, Term, and_, any_of, eq
+from weft_creatio.base_currency import COLUMN
 from weft_creatio.values import Unaskable, asked, path_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Plan:
     expand: tuple[Expand, ...]
     where: Term | None
     children: tuple[ChildPlan, ...] = ()
+    base_currency: bool = False
+    """Is the site's base currency to be added as a column?"""
     missing: tuple[str, ...] = ()
     """Columns the mapping reads that this site does not have."""
 
@@ -89,7 +92,8 @@ class Plans:
             wanted += compiled.native_fields()
         elif full:
             wanted += main.properties
-        select, expand, missing = columns(wanted, main, meta)
+        with_base = COLUMN in wanted
+        select, expand, missing = columns([name for name in wanted if name != COLUMN], main, meta)
         children: list[ChildPlan] = []
         if full:
             for name, lines in mapping.lines.items():
@@ -114,7 +118,7 @@ class Plans:
             changed_by=mapping.changed_by if mapping.changed_by in known else None,
             version=mapping.version if mapping.version in known else None,
             select=select, expand=expand, where=where_term(mapping.where, main), children=tuple(children),
-            missing=missing,
+            base_currency=with_base, missing=missing,
         )  # fmt: skip
 
 

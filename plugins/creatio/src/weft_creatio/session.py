@@ -55,6 +55,8 @@ class CreatioSession:
         """False once the site was seen to label its local time as UTC."""
         self.pruned: float | None = None
         """When old rows of the outbox were deleted last, by the event loop's clock."""
+        self.base_currency: str | None = None
+        """Code of the site's base currency, ``""`` when it does not say; None: not asked yet."""
         self.rates = asyncio.Lock()
         """Held while exchange rates are created: their order matters."""
         self._metadata: Metadata | None = None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from weft.net.address import checked
 from weft.net.secrets import Secret
 
+_CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _PREFIX = re.compile(r"(?:[A-Z][A-Za-z0-9]*)?\Z")
 
 
@@ -79,6 +80,11 @@ class CreatioSettings(BaseModel):
         description="whether documents keep their exchange rate on the way: for companies whose own currency is the "
         "site's base currency. false: each side takes its own rate of the day",
     )
+    base_currency: str | None = Field(
+        None,
+        description="code of the site's base currency, such as USD; default: what the system setting PrimaryCurrency "
+        "says",
+    )
     outbox: bool = Field(True, description="use the package's outbox for fast deletes, where it is installed")
     outbox_days: float = Field(7, gt=0, description="age in days at which handled rows of the outbox are deleted")
     admin_reader: bool = Field(
@@ -126,6 +132,13 @@ class CreatioSettings(BaseModel):
     def _latin(cls, value: str) -> str:
         if not _PREFIX.match(value):
             raise ValueError("must be Latin letters and digits that begin with a capital, as in Usr, or empty")
+        return value
+
+    @field_validator("base_currency")
+    @classmethod
+    def _code(cls, value: str | None) -> str | None:
+        if value is not None and not _CURRENCY.match(value):
+            raise ValueError("must be a currency's code of three capital letters, such as USD")
         return value
 
     @field_validator("identity")

@@ -19,7 +19,7 @@ from weft.records import Context, Error, Intents, Item, Outcome, Result
 from weft_creatio import guard
 from weft_creatio.failures import fault_of, is_duplicate, is_missing, told
 from weft_creatio.lines import Money, complete, needs_line, with_paid_base, with_rate
-from weft_creatio.periods import in_turn
+from weft_creatio.periods import in_turn, quoted
 from weft_creatio.preparing import Job, Line, Unfit, prepare, today
 from weft_creatio.sending import Reply, Sender
 from weft_creatio.session import CreatioSession
@@ -88,6 +88,8 @@ class Writer:
         for job in due:
             await with_rate(self.money, job.data, job.type, self.session.settings.prefix, today(self.ctx.clock))
             await with_paid_base(self.money, job.data, {}, job.type)
+        await quoted(self.money, due, {})
+        due = [job for job in due if job.outcome is None]
         try:
             async with in_turn(self.session, due) as due:
                 requests = [self._request("POST", job.object, None, {"Id": job.key, **job.data}) for job in due]
@@ -149,6 +151,7 @@ class Writer:
             for job in jobs:
                 job.fail("retry", Error("endpoint", str(error), retry_after=error.retry_after))
             return
+        await quoted(self.money, jobs, before)
         due = [job for job in jobs if job.outcome is None and job.data]
         for job in due:
             await with_paid_base(self.money, job.data, before.get(job.key, {}), job.type)

@@ -75,6 +75,11 @@ async def weft_companies(session: FoSession) -> dict[str, str]:
 
 
 @weft.hookimpl
+async def weft_base_currencies(session: FoSession) -> dict[str, str]:
+    return await session.base_currencies()
+
+
+@weft.hookimpl
 async def weft_read(ctx: Context, session: FoSession, query: Query) -> AsyncIterator[Page]:
     from weft_d365fo.reading import read
 

@@ -15,6 +15,7 @@ def mappings(settings: FoSettings, entity: str) -> list[Mapping]:
         "cash_terms": settings.cash_terms,
         "statement_charge": settings.statement_charge,
         "check_method": settings.check_method,
+        "rate_type": settings.rate_type,
         "general_journal": settings.journals.general,
         "card_journal": settings.journals.card,
     } | {f"dimension_{name}": text for name, text in settings.dimensions.model_dump().items()}

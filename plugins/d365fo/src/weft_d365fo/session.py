@@ -121,6 +121,11 @@ class FoSession:
             self._formats = await read_formats(self)
         return self._formats
 
+    async def base_currencies(self) -> dict[str, str]:
+        """The accounting currency of each company's ledger."""
+        rows = await self.rows("Ledgers", Query(select=("LegalEntityId", "AccountingCurrency")))
+        return {str(row["LegalEntityId"]).lower(): str(row["AccountingCurrency"]) for row in rows}
+
     async def chart(self, company: str) -> str:
         """The chart of accounts of a company's ledger."""
         found = self._charts.get(company)

@@ -116,6 +116,7 @@ class FoSettings(BaseModel):
         "STMT", description="billing classification that makes a free text invoice a statement charge"
     )
     check_method: str = Field("CHECK", max_length=10, description="vendor payment method that makes a payment a check")
+    rate_type: str = Field("Default", description="exchange rate type whose rates travel")
     product_defaults: dict[str, str] = Field(
         default_factory=lambda: {
             "ItemModelGroupId": "FIFO", "StorageDimensionGroupName": "SiteWH", "TrackingDimensionGroupName": "None",

@@ -50,7 +50,7 @@ class Commands:
             "act": (self.act, "run a bound action: set, key, action"),
             "receive_payment": (self.receive_payment, "customer pays an invoice: invoice, amount, document_number"),
             "pay_vendor": (self.pay_vendor, "pay a purchase invoice: invoice, amount, document_number"),
-            "set_rate": (self.set_rate, "exchange rate: currency, rate (LCY for one unit), date"),
+            "set_rate": (self.set_rate, "exchange rate: currency, rate (LCY for `per` units), date, per"),
             "release_order": (self.release_order, "release an order or quote: set, key"),
             "deny": (self.deny, "take a right from an app: client_id, set, method"),
             "allow": (self.allow, "give all rights back: client_id"),
@@ -159,7 +159,7 @@ class Commands:
         return public(co.must(name, row["id"]))
 
     async def set_rate(
-        self, currency: str, rate: Any, date: str | None = None, company: str | None = None
+        self, currency: str, rate: Any, date: str | None = None, company: str | None = None, per: int = 1
     ) -> dict[str, Any]:
         co = self.company(company)
         row = co.first("currencies", "code", currency.upper())
@@ -169,7 +169,7 @@ class Commands:
         values = {
             "currencyCode": row["code"],
             "startingDate": day,
-            "exchangeRateAmount": Decimal(1),
+            "exchangeRateAmount": Decimal(per),
             "relationalCurrencyCode": "",
             "relationalExchangeRateAmount": plain(Decimal(str(rate))),
         }

@@ -13,6 +13,7 @@ from weft.testing.odata.store import Row
 from weft_d365fo.simulator.errors import FoError, Refused
 from weft_d365fo.simulator.tables import Shown
 from weft_d365fo.simulator.values import noon, public
+from weft_d365fo.simulator.world import FACTORS
 
 if TYPE_CHECKING:
     from weft_d365fo.simulator.server import FinanceOperationsSimulator
@@ -41,7 +42,10 @@ class Commands:
             "create": (self.create, "insert as a person does: set, values"),
             "edit": (self.edit, "change as a person does: set, key, values"),
             "delete": (self.delete, "delete as a person does: set, key"),
-            "set_rate": (self.set_rate, "exchange rate: currency, company, rate for 100, date"),
+            "set_rate": (
+                self.set_rate,
+                "exchange rate: currency, rate for `per` (100) units, company, date, per",
+            ),
             "map_client": (self.map_client, "let an app sign in as a user: client_id, user, company, companies"),
             "unmap_client": (self.unmap_client, "take an app from the list of applications: client_id"),
             "deny": (self.deny, "take a right from a user: set, method, user"),
@@ -120,7 +124,7 @@ class Commands:
             rule.deleted(self.world, row)
 
     async def set_rate(
-        self, currency: str, rate: Any, company: str | None = None, date: str | None = None
+        self, currency: str, rate: Any, company: str | None = None, date: str | None = None, per: int = 100
     ) -> dict[str, Any]:
         home = self.world.companies[company or next(iter(self.world.companies))]
         day = noon(date) if date else self.world.today
@@ -128,7 +132,8 @@ class Commands:
         shown = self.shown("ExchangeRates")
         with self.world.store.transaction():
             held = self.world.get("ExchangeRates", **key)
-            values = {"Rate": Decimal(str(rate)), "ConversionFactor": "Hundred", "EndDate": "2154-12-31T12:00:00Z"}
+            factor = next(name for name, units in FACTORS.items() if units == per)
+            values = {"Rate": Decimal(str(rate)), "ConversionFactor": factor, "EndDate": "2154-12-31T12:00:00Z"}
             if held is not None:
                 return self.show(shown, self.world.update("ExchangeRates", held, values))
             return self.show(

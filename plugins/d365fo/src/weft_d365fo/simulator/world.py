@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from weft.testing.odata.store import Row, Store
@@ -19,6 +20,8 @@ from weft_d365fo.simulator.views import CREATED, KEY, MODIFIED, RECID, VERSION
 
 FIRST_RECID = 5_637_144_576
 SYSTEM = "dat"
+FACTORS = {"One": 1, "Ten": 10, "Hundred": 100, "Thousand": 1000, "TenThousand": 10_000}
+"""How many units of the currency an exchange rate is shown for, by its ConversionFactor."""
 
 
 @dataclass
@@ -185,7 +188,7 @@ class World:
                 f"Exchange rate for exchange rate type Default between currency {currency} and "
                 f"{company.currency} on exchange rate date {day[:10]} does not exist.",
             )
-        return best["Rate"]
+        return Decimal(best["Rate"]) * 100 / FACTORS[best["ConversionFactor"]]
 
 
 def must(world: World, table: str, column: str, value: Any, company: str | None, label: str) -> Row:
