@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weft.errors import ConfigError
 from weft.net.odata.literals import guid
 from weft.net.odata.query import Query, eq
 from weft_creatio.values import ZERO_GUID
@@ -29,6 +30,17 @@ async def base_currency(session: CreatioSession) -> str | None:
     if session.base_currency is None:
         session.base_currency = await _of_the_site(session)
     return session.base_currency or None
+
+
+async def known_base_currency(session: CreatioSession) -> str:
+    """:raises ConfigError: it is not known, and rates mean nothing without it."""
+    code = await base_currency(session)
+    if code is None:
+        raise ConfigError(
+            f"{session.http.system}: the site's base currency is not known: the user sees no system setting "
+            f"{_SETTING}; set `base_currency` in the connection"
+        )
+    return code
 
 
 async def _of_the_site(session: CreatioSession) -> str:

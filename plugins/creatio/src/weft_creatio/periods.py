@@ -16,7 +16,7 @@ from weft.net.odata.literals import Moment, guid
 from weft.net.odata.query import Query, and_, eq, gt
 from weft.net.odata.rows import Row
 from weft.records import Error
-from weft_creatio.base_currency import RATES, base_currency
+from weft_creatio.base_currency import RATES, known_base_currency
 from weft_creatio.children import lists
 from weft_creatio.lines import Money
 from weft_creatio.preparing import Job
@@ -36,8 +36,8 @@ async def quoted(money: Money, jobs: Sequence[Job], before: Mapping[str, Row]) -
     for job in jobs:
         if job.object != RATES or job.outcome is not None:
             continue
-        own = await base_currency(money.session) if job.base_currency is not None else None
-        if own is not None and job.base_currency != own:
+        own = await known_base_currency(money.session) if job.base_currency is not None else None
+        if job.base_currency != own:
             told = (
                 f"the rate is paid in {job.base_currency}, and rates in Creatio are against the base currency, {own}; "
                 f"leave it out with `when: to_currency = '{own}'` in the flow"

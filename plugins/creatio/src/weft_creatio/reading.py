@@ -12,7 +12,7 @@ from weft.net.odata.query import Term, and_, eq, ge, gt, le, lt, ne, or_, starts
 from weft.net.odata.rows import Row, plain
 from weft.records import Condition, Page, Record
 from weft.records import Query as Read
-from weft_creatio.base_currency import COLUMN, base_currency
+from weft_creatio.base_currency import COLUMN, known_base_currency
 from weft_creatio.changes import Cursor, watched, watermark
 from weft_creatio.children import attach, author, lists
 from weft_creatio.failures import is_denied, is_missing, reading
@@ -49,7 +49,8 @@ class Reader:
             )
             for row in rows
         ]  # fmt: skip
-        if plan.base_currency and found and (code := await base_currency(self.session)):
+        if plan.base_currency and found:
+            code = await known_base_currency(self.session)
             for record in found:
                 record.data[COLUMN] = code
         if plan.children and found:
@@ -179,7 +180,8 @@ class Reader:
     # -- by value --------------------------------------------------------------------------------------
 
     async def search(self) -> AsyncIterator[Page]:
-        terms = [term for group in self.read.search if (term := self._term(group)) is not None]
+        groups = [await self._in_base_currency(group) for group in self.read.search]
+        terms = [term for group in groups if (term := self._term(group)) is not None]
         queries = []
         for chunk in _chunks(terms, self.plan.where):
             queries.append(replace(self.plan.query(), filter=and_(or_(*chunk), self.plan.where), top=self.size))
@@ -191,6 +193,15 @@ class Reader:
             seen.update(str(row["Id"]) for row in fresh)
             if fresh:
                 yield Page(await self.records(fresh))
+
+    async def _in_base_currency(self, group: Sequence[Condition]) -> Sequence[Condition]:
+        """Conditions without the one on the currency that rates are paid in, which holds for all or for none."""
+        others = [condition for condition in group if condition.field != COLUMN]
+        if len(others) == len(group):
+            return group
+        code = await known_base_currency(self.session)
+        wanted = all(condition.value == code for condition in group if condition.field == COLUMN)
+        return others if wanted else []
 
     def _term(self, group: Sequence[Condition]) -> Term | None:
         """Conditions joined by and; None when no record can satisfy them."""
