@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+from tests.system.objects.test_objects_variants import FLOWS
 
 from weft.cli.capabilities import packaged
 from weft.model.catalogue import Catalogue
@@ -67,22 +69,35 @@ def statements(found: Plugins, kind: str, entity: str) -> list[Any]:
 def proven_entities(kind: str) -> set[str]:
     """Entities that a test beside this one brings from Creatio to an ERP of this kind, or back."""
     table = (HERE / "test_objects_table.py").read_text(encoding="utf-8")
-    walked = re.search(r"^ERPS = (\[.*\])$", (HERE / "pairs.py").read_text(encoding="utf-8"), re.MULTILINE)
-    assert walked is not None
+    kinds = re.search(r"^ERPS = (\[.*\])$", (HERE / "pairs.py").read_text(encoding="utf-8"), re.MULTILINE)
+    assert kinds is not None
     names: set[str] = set()
-    if f'"{kind}"' in walked[1]:
+    if f'"{kind}"' in kinds[1]:
         names |= set(
             re.findall(r'(?:sent|arrived|document|entry|seen|master|posted_invoice)\((?:pair, )?"(\w+)"', table)
         )
         names |= set(re.findall(r'^    \("(\w+)", "', table, re.MULTILINE)) | set(
             re.findall(r'^(?:BANK = \[| {8})\("(\w+)", "', table, re.MULTILINE)
         )
+    names |= {str(flow["entity"]) for flow in FLOWS.values()}
     for path in HERE.glob("test_objects_*.py"):
         text = path.read_text(encoding="utf-8")
         kinds = re.search(r"^KINDS = (\[.*\])$", text, re.MULTILINE)
         if path != HERE / "test_objects_table.py" and (kind == "bc" or (kinds is not None and f'"{kind}"' in kinds[1])):
             names |= set(re.findall(r'"entity": "(\w+)"', text)) | set(re.findall(r' flow\("(\w+)", "', text))
     return names
+
+
+def walked(kind: str) -> set[tuple[str, str]]:
+    """(entity, variant in Creatio) that a test runs a flow of, with each ERP alike: the edition's, and those beside."""
+    from weft.cli.init import pack
+
+    edition = yaml.safe_load(pack(plugins(), {"crm": "creatio", "erp": kind}, "professional"))["flows"]
+    return {
+        (flow["entity"], variant)
+        for flow in (*edition.values(), *FLOWS.values())
+        for variant in flow.get("variants", {}).get("crm", ["default"])
+    }
 
 
 def cell(entity: str, left: list[Any], right: list[Any], said: list[Any], proven: set[str]) -> str:
@@ -148,6 +163,14 @@ def test_page_has_the_tables_of_the_mappings(part: Any) -> None:
 
 def test_every_object_of_the_table_is_proven_with_business_central() -> None:
     assert proven_entities("bc") >= set(TABLE)
+
+
+@pytest.mark.parametrize("kind", ERPS)
+def test_every_variant_of_the_table_is_walked(kind: str) -> None:
+    here = documents(plugins(), "creatio")
+    alone = {name for name, many in here.items() if len(many) == 1}
+    told = {(name, one.variant) for name in TABLE for one in here[name] if name not in alone}
+    assert told - walked(kind) == set()
 
 
 def test_collections_of_the_table_exist(weft_package: Any) -> None:
