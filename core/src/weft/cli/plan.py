@@ -81,7 +81,7 @@ def _print(report: Report, limit: int) -> None:
     nothing = "nothing to write" if report.state == "done" else click.style(report.state, fg="red")
     told = ", ".join(f"{n} to {name}" for name, n in sorted(counts.items())) or nothing
     held = {name: report.counts[name] for name in ("conflict", "waiting", "ambiguous", "failed", "approval", "review",
-            "rejected", "asked", "unmatched", "excluded") if report.counts.get(name)}  # fmt: skip
+            "rejected", "asked", "unmatched", "excluded", "kept elsewhere") if report.counts.get(name)}  # fmt: skip
     more = "".join(f", {n} {name}" for name, n in held.items())
     click.echo(click.style(report.flow, bold=True) + f": {told}{more}")
     if report.error:

@@ -27,6 +27,19 @@ def find_links(flow: Flow, tx: Tx, end: End, company: str, keys: Sequence[str]) 
     return {key: links for key, links in found.items() if links}
 
 
+def taken(flow: Flow, tx: Tx, end: End, object_name: str, company: str, keys: Sequence[str]) -> set[str]:
+    """Keys of records that another flow of the entity keeps together with an object this flow does not know: the
+    invoice that was made of an opportunity, in a flow of invoices. They are left to it."""
+    connections = list(flow.rights) if end.side == "left" else [end.connection]
+    elsewhere: list[set[str]] = []
+    for connection in connections:
+        held = tx.links.by_keys(
+            flow.entity.name, flow.left.connection, connection, end.side, object_name, company, keys
+        )  # fmt: skip
+        elsewhere.append({key for key, links in held.items() if not any(flow.adopt(link) for link in links)})
+    return set.intersection(*elsewhere)
+
+
 async def links_of(run: Run, end: End, company: str, keys: Sequence[str]) -> dict[str, list[Link]]:
     """As :func:`find_links`, in a transaction of its own."""
     return await run.runtime.state.read(lambda tx: find_links(run.flow, tx, end, company, keys))

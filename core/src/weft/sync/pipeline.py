@@ -21,7 +21,7 @@ from weft.sync.deliver import deliver
 from weft.sync.doubt import clear_doubts, ours
 from weft.sync.guards import allow
 from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, match, read_others
-from weft.sync.known import links_of
+from weft.sync.known import find_links, taken
 from weft.sync.learn import look
 from weft.sync.prepare import prepare
 from weft.sync.route import Router, route
@@ -207,12 +207,22 @@ class Pipeline:
         run = self.run
         unlinked = [one for one in fresh if one.record.key not in claim.links]
         mine = await ours(run, end, company, unlinked, settlement)
-        if unlinked and not run.plan_only:
-            # A create that was settled between the look at the links and that at the intents shows in neither.
+        if unlinked:
+            object_name = compiled.mapping.object.read
             keys = [one.record.key for one in unlinked if one.record.key not in mine]
-            born = await links_of(run, end, company, keys)
-            settlement.postpone(end, company, compiled.mapping.object.read, dict.fromkeys(born, AT_ONCE))
-            mine |= born.keys()
+
+            def read(tx: Tx) -> tuple[set[str], set[str]]:
+                flow = run.flow
+                return set(find_links(flow, tx, end, company, keys)), taken(flow, tx, end, object_name, company, keys)
+
+            # A create that was settled between the look at the links and that at the intents shows in neither.
+            born, elsewhere = await run.runtime.state.read(read)
+            if not run.plan_only:
+                settlement.postpone(end, company, object_name, dict.fromkeys(born, AT_ONCE))
+                mine |= born
+            if elsewhere:
+                run.counts["kept elsewhere"] += len(elsewhere)
+            mine |= elsewhere
         return [one for one in fresh if one.record.key not in mine]
 
     def _excluded(self, end: End, one: Caught, known: Sequence[Link], settlement: Settlement) -> None:
