@@ -35,6 +35,8 @@ class BcBooks:
     kind = "bc"
     mappings: ClassVar[dict[str, Any]] = {}
     bank, expense, income = BANK, EXPENSE, INCOME
+    departments: ClassVar[list[str]] = ["SALES", "ADM", "PROD"]
+    connection: ClassVar[dict[str, Any]] = {"dimensions": {"department": "DEPARTMENT"}}
 
     def __init__(self, world: Any) -> None:
         self.world = world
@@ -95,11 +97,28 @@ class BcBooks:
             return {"lines": [(one["accountId"], one["amount"]) for one in rows], "number": row["code"]}
         return {"name": row.get("displayName"), "number": row["number"]}
 
-    def dimensions(self, entity: str, key: str) -> dict[str, str]:
-        return {row["code"]: row["valueCode"] for row in self.world.bc_rows("dimensionSetLines", parentId=key)}
+    def count_of(self, entity: str, name: str) -> int:
+        return len(self.world.bc_rows(self.set_of(entity), displayName=name))
 
-    def line_dimensions(self, entity: str, key: str) -> list[dict[str, str]]:
-        return [self.dimensions(entity, line["id"]) for line in self.world.bc_lines(self.set_of(entity), key)]
+    def department(self, entity: str, key: str) -> str:
+        """The department of a customer or vendor by default, or of a document."""
+        if entity in MASTERS:
+            rows = self.world.bc_rows("defaultDimensions", parentId=key)
+            return next((row["dimensionValueCode"] for row in rows if row["dimensionCode"] == "DEPARTMENT"), "")
+        rows = self.world.bc_rows("dimensionSetLines", parentId=key)
+        return next((row["valueCode"] for row in rows if row["code"] == "DEPARTMENT"), "")
+
+    def set_department(self, entity: str, key: str, value: str) -> None:
+        self.world.bc("set_dimension", set=self.set_of(entity), key=key, dimension="DEPARTMENT", value=value)
+
+    def line_departments(self, entity: str, key: str) -> list[str]:
+        return [self.department(entity, line["id"]) for line in self.world.bc_lines(self.set_of(entity), key)]
+
+    def set_line_department(self, entity: str, key: str, value: str) -> None:
+        """Of the first line."""
+        line, *_ = self.world.bc_lines(self.set_of(entity), key)
+        lines = f"{self.set_of(entity).removesuffix('s')}Lines"
+        self.world.bc("set_dimension", set=lines, key=line["id"], dimension="DEPARTMENT", value=value)
 
     # -- working
 

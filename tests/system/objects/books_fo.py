@@ -51,9 +51,14 @@ MASTERS = {
     "project": ("ProjectsV2", "ProjectId", "ProjectName"), "gl_account": ("MainAccounts", "MainAccountId", "Name"),
 }  # fmt: skip
 
+DIMENSIONS = {"customer": "DefaultDimensionDisplayValue", "vendor": "DefaultLedgerDimensionDisplayValue",
+              "sales_order": "DefaultLedgerDimensionDisplayValue"}  # fmt: skip
+
 
 class FoBooks:
     kind = "d365fo"
+    departments: ClassVar[list[str]] = ["022", "023", "024"]
+    connection: ClassVar[dict[str, Any]] = {}
     mappings: ClassVar[dict[str, Any]] = {
         "erp": {
             "product": {"default": {"fields": {"InventoryUnitSymbol": {"values": {"h": "hr"}}}}},
@@ -130,6 +135,40 @@ class FoBooks:
                 for one in rows]}  # fmt: skip
         row, (_, number, name) = self.row(entity, key), MASTERS[entity]
         return {"name": row[name], "number": row[number]}
+
+    def count_of(self, entity: str, name: str) -> int:
+        set_, _, column = MASTERS[entity]
+        return len(self.rows(set_, **{column: name}))
+
+    def department(self, entity: str, key: str) -> str:
+        return self.segment(self.row(entity, key)[DIMENSIONS[entity]])
+
+    def set_department(self, entity: str, key: str, value: str) -> None:
+        """The others stay as they are."""
+        set_, number, *_ = DOCUMENTS.get(entity) or MASTERS[entity]
+        self.edit_department(set_, {number: key}, self.row(entity, key), DIMENSIONS[entity], value)
+
+    def line_departments(self, entity: str, key: str) -> list[str]:
+        return [self.segment(row[DIMENSIONS[entity]]) for row in self.line_rows(entity, key)]
+
+    def set_line_department(self, entity: str, key: str, value: str) -> None:
+        line, *_ = self.line_rows(entity, key)
+        self.edit_department(
+            DOCUMENTS[entity][2], {"InventoryLotId": line["InventoryLotId"]}, line, DIMENSIONS[entity], value
+        )
+
+    def line_rows(self, entity: str, key: str) -> list[dict[str, Any]]:
+        _, _, lines_set, parent, *_ = DOCUMENTS[entity]
+        return self.rows(lines_set, **{parent: key})
+
+    def segment(self, text: str) -> str:
+        return text.split("-")[1] if "-" in text else ""
+
+    def edit_department(self, set: str, key: dict[str, Any], row: dict[str, Any], field: str, value: str) -> None:
+        pieces = (row[field] or "---").split("-")
+        pieces[1] = value
+        text = "-".join(pieces) if any(pieces) else ""
+        self.command("edit", set=set, key={"dataAreaId": COMPANY, **key}, values={field: text})
 
     def number(self, entity: str, row: dict[str, Any]) -> str:
         if DOCUMENTS[entity] is FTI:

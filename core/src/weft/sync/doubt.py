@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from weft.model.values import EMPTY, Ref
 from weft.records import Canonical, Condition, Hint, Query, Side
@@ -114,7 +114,7 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement, *
         settlement.journal(work, "create", "resumed", "an earlier create stopped between its steps", side=intent.side)
         return True
     if found.caught is not None:
-        return _adopted(run, work, intent, found.caught, settlement)
+        return _adopted(run, work, intent, found, settlement)
     if found.ambiguous:
         settlement.issue(
             work,
@@ -151,9 +151,11 @@ async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement, *
     return True
 
 
-def _adopted(run: Run, work: Work, intent: Intent, caught: Caught, settlement: Settlement) -> bool:
-    _adopt(work, intent, caught)
-    settlement.intents.append((intent.id, "done", caught.record.key))
+def _adopted(run: Run, work: Work, intent: Intent, found: Found, settlement: Settlement) -> bool:
+    """Join the record found: both bases are what was sent then, so later edits show as movements."""
+    work.half(intent.side).caught = found.caught
+    recall.created(work, intent, stopped=found.stopped_between)
+    settlement.intents.append((intent.id, "done", found.caught.record.key if found.caught is not None else None))
     reason = "an earlier create had been carried out: its record was found, none is made again"
     settlement.journal(work, "create", "adopted", reason, side=intent.side)
     return True
@@ -259,12 +261,14 @@ async def ours(run: Run, end: End, company: str, fresh: Sequence[Caught], settle
     They are left to that create: the record it comes from is looked at again, and adopts them.
     """
 
-    def read(tx: Tx) -> list[Intent]:
-        return tx.intents.unsettled(run.flow.name, op="create", side=end.side, connection=end.connection)
+    def read(tx: Tx) -> tuple[list[Intent], dict[str, dict[str, dict[str, Any]]]]:
+        intents = tx.intents.unsettled(run.flow.name, op="create", side=end.side, connection=end.connection)
+        return intents, tx.intents.noted([one.id for one in intents]) if intents else {}
 
     if not fresh:
         return set()
-    intents = [one for one in await run.runtime.state.read(read) if end.side == "left" or one.company == company]
+    intents, noted = await run.runtime.state.read(read)
+    intents = [one for one in intents if end.side == "left" or one.company == company]
     found: set[str] = set()
     for intent in intents:
         variant = str(intent.payload["variant"])
@@ -275,8 +279,11 @@ async def ours(run: Run, end: End, company: str, fresh: Sequence[Caught], settle
         variants = (far_variant, variant) if end.side == "right" else (variant, far_variant)
         pair = run.flow.pair(variants[0], intent.payload["right_connection"], variants[1])
         own = compiled.mapping.own_key
+        known = (noted.get(intent.id, {}).get("header") or {}).get("key") or intent.result_key
         for one in fresh:
-            by_key = own is not None and intent.own_key is not None and one.record.data.get(own.field) == intent.own_key
+            by_key = known is not None and (one.record.object, one.record.key) == (compiled.mapping.object.read, known)
+            if own is not None and intent.own_key is not None:
+                by_key = by_key or one.record.data.get(own.field) == intent.own_key
             if by_key or (own is None and _holds(pair, intent, one)):
                 found.add(one.record.key)
                 far = pair.mapping(other(end.side)).mapping.object.read
@@ -334,9 +341,3 @@ async def _searchable(run: Run, end: End, company: str, canonical: Canonical) ->
             if match_value(compiled, canonical, rule) is not None and compiled.search(rule, canonical, tables):
                 return True
     return False
-
-
-def _adopt(work: Work, intent: Intent, caught: Caught) -> None:
-    """Join the record found: both bases are what was sent then, so later edits show as movements."""
-    work.half(intent.side).caught = caught
-    recall.created(work, intent)

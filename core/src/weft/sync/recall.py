@@ -49,8 +49,9 @@ def _held(fields: Fields, names: Mapping[str, Any]) -> Fields:
     return {name: fields[name] for name in names if name in fields}
 
 
-def created(work: Work, intent: Intent) -> None:
-    """The record an earlier create made is known: both bases are what was sent then."""
+def created(work: Work, intent: Intent, *, stopped: bool = False) -> None:
+    """The record an earlier create made is known: both bases are what was sent then. ``stopped``: between its steps;
+    what the record lacks was in a step that is still due, and nobody has cleared it."""
     mine, yours = work.half(intent.side), work.half(other(intent.side))
     sent: dict[str, Any] = intent.payload["fields"]
     told: dict[str, Any] = intent.payload.get("source", {})
@@ -58,6 +59,9 @@ def created(work: Work, intent: Intent) -> None:
     source = yours.canonical.fields if yours.canonical is not None else {}
     creatable = work.pair.mapping(intent.side).creatable
     for name in work.pair.shared:
+        if name in sent and stopped and sent[name] is not EMPTY and now.get(name, ABSENT) is EMPTY:
+            mine.base.fields[name] = yours.base.fields[name] = EMPTY
+            continue
         if name in sent:
             mine.base.fields[name] = sent[name]
             value = told.get(name, sent[name])

@@ -103,7 +103,9 @@ class DocumentWriter:
         if row is None or not self.whole:
             row = await self._read(key)
         self._match_new(row, numbers)
-        return await self._dimensions(key) or row, key
+        after = await self._dimensions(key)
+        self.whole = self.whole and after is None
+        return after or row, key
 
     async def _deep_insert(self, numbers: dict[str, int]) -> Call:
         item, session = self.item, self.session
@@ -211,9 +213,7 @@ class DocumentWriter:
             if values:
                 put_any = True
                 with reading():
-                    answer = await put(
-                        self.sender, item, session.path(item.company, (object, session.key(record))), values
-                    )
+                    answer = await put(session, self.sender, item, object, record, values)
                 if answer is not None:
                     self.done = True
                     self._must(answer)
@@ -331,6 +331,9 @@ class DocumentWriter:
             missing = answer.odata is not None and is_missing(answer.odata)
             if missing and outcome.result == "rejected":
                 outcome.result = "conflict"
+            if outcome.result == "rejected" and self.item.op == "create" and self.done:
+                # The record is in; a rejection would have a second one made once people have put things right.
+                outcome.result = "partial"
             raise _Failed(self._part(outcome))
 
     def _part(self, outcome: Outcome) -> Outcome:

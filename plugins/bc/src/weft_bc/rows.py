@@ -11,7 +11,7 @@ from weft.net.odata.query import Query, and_, any_of
 from weft.net.odata.rows import Row, plain
 from weft.records import Record
 from weft_bc.failures import reading
-from weft_bc.selection import DIMENSIONS, LOCAL_CURRENCY, POSTED, PREFIX, LinePlan, PartPlan, Plan, where_term
+from weft_bc.selection import LOCAL_CURRENCY, POSTED, PREFIX, LinePlan, PartPlan, Plan, dimension_rows, where_term
 from weft_bc.session import BcSession
 from weft_bc.values import Unaskable, asked, moment
 
@@ -57,7 +57,7 @@ def _record(plan: Plan, company: str, row: Row) -> Record:
         data[POSTED] = children.get("lines") == []
         if data[POSTED]:
             children.clear()  # posting has taken them out of the batch: they are not there to be compared
-    _name_dimensions(data, plan.dimensions)
+    _name_dimensions(plan.object, data, plan.dimensions)
     for part in plan.parts:
         if part.expand is not None and part.expand.name in data:
             nested = data.pop(part.expand.name)
@@ -85,16 +85,17 @@ def line_records(line: LinePlan, company: str, row: Row) -> list[Record]:
         for one in row.get(line.expand.name) or ()
     ]
     for record in found:
-        _name_dimensions(record.data, line.dimensions)
+        _name_dimensions(line.map.object, record.data, line.dimensions)
     return found
 
 
-def _name_dimensions(data: Row, codes: Sequence[str]) -> None:
-    """The rows of a dimension set as a field for each dimension; one without a row is empty."""
-    rows = data.pop(DIMENSIONS, None)
+def _name_dimensions(object: str, data: Row, codes: Sequence[str]) -> None:
+    """The rows of its dimensions as a field for each dimension; one without a row is empty."""
+    where = dimension_rows(object)
+    rows = data.pop(where.nav, None)
     if rows is None:
         return  # not asked for
-    held = {str(one["code"]).upper(): one["valueCode"] for one in rows}
+    held = {str(one[where.code]).upper(): one[where.value] for one in rows}
     for code in codes:
         data[f"{PREFIX}{code}"] = held.get(code.upper(), "")
 

@@ -24,7 +24,25 @@ POSTED = "weft.posted"
 """Likewise, of a journal batch: whether it holds no line any more."""
 PREFIX = "weft.dimension."
 """Likewise: the code of a dimension follows, the field holds the code of its value."""
-DIMENSIONS = "dimensionSetLines"
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionRows:
+    """Where the dimensions of a record stand: rows nested below it, with the codes of dimension and value."""
+
+    nav: str
+    code: str
+    value: str
+
+
+SET_LINES = DimensionRows("dimensionSetLines", "code", "valueCode")
+DEFAULTS = DimensionRows("defaultDimensions", "dimensionCode", "dimensionValueCode")
+MASTERS = frozenset(["customers", "vendors", "items"])
+"""Sets whose records have default dimensions; documents and lines have a set of their own."""
+
+
+def dimension_rows(object: str) -> DimensionRows:
+    return DEFAULTS if object in MASTERS else SET_LINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,7 @@ class Plan:
         return [
             *(line.expand for line in self.lines),
             *(part.expand for part in self.parts if part.expand is not None),
-            *([_dimension_rows()] if self.dimensions else []),
+            *([_dimension_rows(self.object)] if self.dimensions else []),
         ]
 
 
@@ -173,7 +191,7 @@ def line_plan(
     select = tuple(dict.fromkeys(field for field in wanted if field in known))
     order = (lines.order,) if lines.order in known else ()
     dimensions = _dimensions(wanted)
-    inner = [_dimension_rows()] if dimensions else []
+    inner = [_dimension_rows(lines.object)] if dimensions else []
     filter_ = where_term(lines.where, meta.type(nav.type), meta)
     expand = Expand(nav.name, select=select, filter=filter_, orderby=order, expand=inner)
     return LinePlan(name, lines, expand, dimensions)
@@ -183,8 +201,9 @@ def _dimensions(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
 
 
-def _dimension_rows() -> Expand:
-    return Expand(DIMENSIONS, select=("code", "valueCode"))
+def _dimension_rows(object: str) -> Expand:
+    where = dimension_rows(object)
+    return Expand(where.nav, select=(where.code, where.value))
 
 
 def part_plan(

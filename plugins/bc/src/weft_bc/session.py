@@ -44,6 +44,7 @@ class BcSession:
         self._learning = asyncio.Lock()
         self._companies: dict[str, str] | None = None
         self._currencies: dict[str, str] = {}
+        self._dimensions: dict[str, dict[str, str]] = {}
 
     @property
     def limiter(self) -> AdaptiveLimiter:
@@ -118,6 +119,17 @@ class BcSession:
                         found = str(row.get("currencyCode") or "")
             found = self._currencies[company] = found or ""
         return found
+
+    async def dimension(self, company: str, code: str) -> str | None:
+        """The id of a dimension; None when the company has none of this code."""
+        if company not in self._dimensions:
+            with reading():
+                query = Query(select=("id", "code"))
+                found: dict[str, str] = {}
+                async for page in self.client.pages(self.path(company, "dimensions"), query):
+                    found |= {str(row["code"]).upper(): str(row["id"]) for row in page.rows}
+            self._dimensions[company] = found
+        return self._dimensions[company].get(code.upper())
 
     async def base_currencies(self) -> dict[str, str]:
         """The own currency of every company the credentials can see; one that does not say is left out."""

@@ -13,6 +13,7 @@ from weft.testing.odata.store import Row
 from weft_bc.simulator.company import Company
 from weft_bc.simulator.errors import no_record
 from weft_bc.simulator.rules.actions import run
+from weft_bc.simulator.rules.base import Parent
 from weft_bc.simulator.rules.journal_posting import post_batch
 from weft_bc.simulator.rules.ledger import invoice_entry
 from weft_bc.simulator.values import GUID, plain, public
@@ -46,6 +47,7 @@ class Commands:
             "create": (self.create, "insert as a person does: set, values"),
             "edit": (self.edit, "change as a person does: set, key, values"),
             "delete": (self.delete, "delete as a person does: set, key"),
+            "set_dimension": (self.set_dimension, "value of a dimension, '' for none: set, key, dimension, value"),
             "post": (self.post, "post a draft document or a journal: set, key"),
             "act": (self.act, "run a bound action: set, key, action"),
             "receive_payment": (self.receive_payment, "customer pays an invoice: invoice, amount, document_number"),
@@ -98,6 +100,31 @@ class Commands:
     async def delete(self, set: str, key: str, company: str | None = None) -> None:
         co = self.company(company)
         self.env.writer.remove(co, co.schema[set], self.find(co, set, key), "*")
+
+    async def set_dimension(self, set: str, key: str, dimension: str, value: str, company: str | None = None) -> None:
+        """Of a customer, vendor, item, document or line; all by their codes."""
+        co = self.company(company)
+        row, writer = self.find(co, set, key), self.env.writer
+        nav = "defaultDimensions" if "defaultDimensions" in co.schema[set].nav else "dimensionSetLines"
+        which = self.find(co, "dimensions", dimension)
+        code = "dimensionCode" if nav == "defaultDimensions" else "code"
+        held = next((one for one in co.table(nav).find("parentId", row["id"]) if one[code] == which["code"]), None)
+        if not value:
+            if held is not None:
+                writer.remove(co, co.schema[nav], held, "*")
+            return
+        options = co.table("dimensionValues").find("dimensionId", which["id"])
+        chosen = next((one["id"] for one in options if one["code"] == value), None)
+        if chosen is None:
+            raise ValueError(f"dimension {dimension} has no value {value}")
+        if nav == "defaultDimensions":
+            named, what = {"dimensionId": which["id"]}, {"dimensionValueId": chosen}
+        else:
+            named, what = {"code": which["code"]}, {"valueId": chosen}
+        if held is not None:
+            writer.update(co, co.schema[nav], held, what, "*")
+        else:
+            writer.create(co, co.schema[nav], named | what, Parent(set, row, nav))
 
     # Posting
 
