@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from weft.errors import ConfigError, EndpointDown
+from weft.errors import EndpointDown
 from weft.model.values import Fields
 from weft.records import (
     Canonical,
@@ -132,10 +132,6 @@ async def _map_group(run: Run, group: Sequence[Delivery]) -> None:
     own_keys = [delivery.intent.own_key if delivery.intent else None for delivery in group]
     sources = [_full(delivery) for delivery in group]
     mapped = await run.map_out(first.end, first.compiled, first.company, outgoing, own_keys, sources)
-    if len(mapped) != len(group):
-        raise ConfigError(
-            f"a plugin's weft_map for {first.end.kind} returned {len(mapped)} results for {len(group)} records"
-        )
     for delivery, out, result in zip(group, outgoing, mapped, strict=True):
         _item(delivery, out, result)
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from weft.records import Hint, Record, Side, Target
+from weft.records import Hint, Problem, Record, Side, Target
 from weft.state.cursors import Cursor
 from weft.state.links import Link
 from weft.sync import deletes, orphans, results
@@ -256,6 +256,10 @@ class Pipeline:
         routed = await route(self.run, self.router, canonicals)
         wanted = []
         for one, targets in zip(fresh, routed, strict=True):
+            if isinstance(targets, Problem):
+                one.problems.append(targets)
+                settlement.caught_problem(end, one)
+                continue
             known = links.get(one.record.key, [])
             pinned = {(link.right_connection, link.right_company) for link in known}
             if not targets and not known:

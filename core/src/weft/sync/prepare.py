@@ -16,6 +16,7 @@ from weft.model.values import EMPTY, Fields
 from weft.records import Canonical, LineChange, Side
 from weft.sync.decide import Unlinked, View, decide
 from weft.sync.deliver import Delivery
+from weft.sync.isolate import of_record, problem
 from weft.sync.lines import LinePair, LinesDecision, align, decide_lines
 from weft.sync.references import Translations, asked, theirs, translate
 from weft.sync.work import Work, other
@@ -53,12 +54,15 @@ async def prepare(run: Run, works: Sequence[Work], parents: Parents, settlement:
             out.deliveries.append(Delivery(work, "right", "action", {}, actions=work.due))
             work.due = ()
             continue
-        if work.missing is not None:
-            delivery = _create(run, work, work.missing, translations, settlement)
-            if delivery is not None:
-                out.deliveries.append(delivery)
+        try:
+            deliveries = _deliveries(run, work, translations, children, settlement)
+        except Exception as error:
+            if not of_record(error):
+                raise
+            wrong = problem(run, error)
+            settlement.issue(work, "failed", wrong.message, code=wrong.code)
+            settlement.journal(work, "decide", "failed", wrong.message)
             continue
-        deliveries = _decide(run, work, translations, children, settlement)
         if deliveries is None:
             continue
         if deliveries:
@@ -77,6 +81,20 @@ async def _children(run: Run, works: Sequence[Work]) -> dict[int, list[ChildLink
         return tx.links.children(ids)
 
     return await run.runtime.state.read(read) if ids else {}
+
+
+def _deliveries(
+    run: Run,
+    work: Work,
+    translations: Translations,
+    children: dict[int, list[ChildLink]],
+    settlement: Settlement,
+) -> list[Delivery] | None:
+    """As :func:`_decide`, for pairs of which one half is missing as well."""
+    if work.missing is None:
+        return _decide(run, work, translations, children, settlement)
+    delivery = _create(run, work, work.missing, translations, settlement)
+    return None if delivery is None else [delivery]
 
 
 def _decide(

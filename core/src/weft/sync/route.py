@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from weft.mapping.rules import compile_rule
-from weft.records import Canonical, Target
+from weft.records import Canonical, Problem, Target
+from weft.sync.isolate import isolated
 
 if TYPE_CHECKING:
     from weft.config.companies import CompanyTarget
@@ -60,11 +61,16 @@ class Router:
         return [await self.targets(entity) for entity in entities]
 
 
-async def route(run: Run, router: Router, records: Sequence[Canonical]) -> list[list[Target]]:
-    """Targets of new records from the left side, with third parties' routers and wrappers heard."""
+async def route(run: Run, router: Router, records: Sequence[Canonical]) -> list[list[Target] | Problem]:
+    """Targets of new records from the left side, with third parties' routers and wrappers heard; a Problem for a
+    record on which a rule fails."""
     if not records:
         return []
     end = run.flow.left
-    return await run.runtime.plugins.await_around(
-        end.kind, "route", router.route, ctx=run.context(end, ""), entities=records
-    )
+
+    async def ask(some: Sequence[Canonical]) -> list[list[Target]]:
+        return await run.runtime.plugins.await_around(
+            end.kind, "route", router.route, ctx=run.context(end, ""), entities=some
+        )
+
+    return await isolated(run, f"weft_route of {end.kind}", records, ask)

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.records import Canonical, Context, Lane, Mapped, Page, Query, Record, Side
+from weft.records import Canonical, Context, Lane, Mapped, Page, Problem, Query, Record, Side
+from weft.sync.isolate import isolated, of_record, problem
 from weft.sync.work import Caught
 
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
     from weft.runtime import Runtime
     from weft.state.flowlock import FlowLock
-    from weft.sync.flow import End, Flow
+    from weft.sync.flow import End, Flow, Rule
     from weft.sync.references import ReferenceTables
 
 Progress = Callable[["Run"], None]
@@ -80,6 +81,8 @@ class Run:
     """Held by a bulk pass, so that those of one flow do not overlap."""
     expected: dict[Any, int] = field(default_factory=dict)
     """How many records a place is said to hold, where the system tells; for progress."""
+    defects: set[str] = field(default_factory=set)
+    """What has failed on records so far and is logged."""
     epoch: int = 0
     """Marks links seen by this run's sweep."""
     depth: int = 0
@@ -154,20 +157,37 @@ class Run:
         async def inner(records: Sequence[Record], **_: Any) -> list[Mapped]:
             return compiled.read(records, tables)
 
+        async def read(records: Sequence[Record]) -> list[Mapped]:
+            return await self.runtime.plugins.await_around(
+                end.kind, "map", inner, ctx=context, direction="in", records=records
+            )
+
         rule, context = self.flow.rule_for(compiled), self.context(end, company)
         caught: list[Caught] = []
         for at in range(0, len(records), SLICE):
             some = records[at : at + SLICE]
-            mapped = await self.runtime.plugins.await_around(
-                end.kind, "map", inner, ctx=context, direction="in", records=some
-            )
+            mapped = await isolated(self, f"weft_map of {end.kind}", some, read)
             marks = prints[at : at + SLICE] if prints is not None else [compiled.fingerprint(one) for one in some]
             for record, print_, result in zip(some, marks, mapped, strict=True):
-                canonical, excluded = result.canonical, result.excluded
-                if canonical is not None and excluded is None and rule is not None and not rule(canonical):
-                    excluded = f"outside the flow: {self.flow.config.when}"
-                caught.append(Caught(record, print_, canonical, result.problems, excluded))
+                if isinstance(result, Problem):
+                    caught.append(Caught(record, print_, problems=[result]))
+                else:
+                    caught.append(
+                        self._within(rule, Caught(record, print_, result.canonical, result.problems, result.excluded))
+                    )
             await asyncio.sleep(0)
+        return caught
+
+    def _within(self, rule: Rule | None, caught: Caught) -> Caught:
+        """Leave out what the flow's ``when`` leaves out."""
+        if rule is not None and caught.canonical is not None and caught.excluded is None:
+            try:
+                if not rule(caught.canonical):
+                    caught.excluded = f"outside the flow: {self.flow.config.when}"
+            except Exception as error:
+                if not of_record(error):
+                    raise
+                caught.problems.append(problem(self, error))
         return caught
 
     async def map_out(
@@ -183,23 +203,30 @@ class Run:
         tables = self.tables(end, company)
         await tables.load(compiled.references())
 
-        async def inner(records: Sequence[Canonical], **_: Any) -> list[Mapped]:
-            return [
-                compiled.write(
-                    record,
-                    "update" if record.key else "create",
-                    tables,
-                    full=source.fields,
-                    children=record.changes,
-                    own_key=own_key,
-                    lines=source.lines,
-                )
-                for record, own_key, source in zip(records, own_keys, sources, strict=True)
-            ]
+        context = self.context(end, company)
 
-        return await self.runtime.plugins.await_around(
-            end.kind, "map", inner, ctx=self.context(end, company), direction="out", records=records
-        )
+        async def write(rows: Sequence[tuple[Canonical, str | None, Canonical]]) -> list[Mapped]:
+            async def inner(records: Sequence[Canonical], **_: Any) -> list[Mapped]:
+                return [
+                    compiled.write(
+                        record,
+                        "update" if record.key else "create",
+                        tables,
+                        full=source.fields,
+                        children=record.changes,
+                        own_key=own_key,
+                        lines=source.lines,
+                    )
+                    for record, (_, own_key, source) in zip(records, rows, strict=True)
+                ]
+
+            return await self.runtime.plugins.await_around(
+                end.kind, "map", inner, ctx=context, direction="out", records=[row[0] for row in rows]
+            )
+
+        rows = list(zip(records, own_keys, sources, strict=True))
+        found = await isolated(self, f"weft_map of {end.kind}", rows, write)
+        return [Mapped(problems=[one]) if isinstance(one, Problem) else one for one in found]
 
     def tell(self) -> None:
         """Let the caller show progress, and count what came of records since the last time."""
