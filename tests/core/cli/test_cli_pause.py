@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from weft.config.loading import load_text
 from weft.desk.status import statuses
+from weft.errors import ConfigError
 from weft.plugins import Plugins
 from weft.records import Hint
 from weft.state import Run, State
+from weft.sync.held import runnable
 from weft.testing.memory import MemoryObject, MemorySystem
 
 NOW = datetime(2024, 5, 1, 8, tzinfo=UTC)  # a Wednesday
@@ -56,3 +60,25 @@ def test_the_blocker_is_named(state_url: str, config: Any) -> None:
         assert blocker(state, weekdays) == (
             "paused by kim until 2024-05-01 10:00 UTC: month end; weft resume lets it go on"
         )
+
+
+def test_sync_refuses_a_flow_that_must_not_work_now(shop: Any) -> None:
+    shop.crm.put("Accounts", Name="Contoso")
+    shop.run("pause", "customers", "--reason", "month end")
+    refused = shop.run("sync", "customers", code=2).output
+    assert re.search(r"customers is paused by .*: month end; weft resume lets it go on", refused)
+    assert "month end" in shop.run("sync", code=2).output  # there is nothing else to run
+    assert not shop.erp.writes
+    shop.run("resume", "customers")
+    shop.run("sync", "customers")
+    assert shop.erp.writes
+
+
+def test_flows_are_left_out_where_none_was_named_and_a_blackout_holds_too(tmp_path: Path, config: Any) -> None:
+    flows = {"a": config().flows["customers"], "b": config(", blackout: [mon-fri 08:00-18:00]").flows["customers"]}
+    with State.open(f"sqlite:///{tmp_path}/weft.db") as state, state.begin() as tx:
+        free, kept = runnable(flows, tx, NOW, [])
+        assert (free, list(kept)) == (["a"], ["b"])
+        with pytest.raises(ConfigError, match=r"b is in its blackout window .*; it runs when that is over"):
+            runnable(flows, tx, NOW, ["b"])
+        assert runnable(flows, tx, NOW, ["a"]) == (["a"], {})

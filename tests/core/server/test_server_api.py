@@ -130,6 +130,9 @@ async def test_flows_are_paused_resumed_and_asked_for(guarded_site: Site, operat
     seen = (await operator.get(f"{BASE}/status")).json()
     assert seen["paused"]["reason"] == "closing"
     assert {flow["pause"]["by"] for flow in seen["flows"]} == {"operator"}
+    refused = await operator.post(f"{BASE}/flows/run", json={"flows": ["products"]})
+    assert refused.status_code == 409
+    assert "products is paused by operator: closing" in refused.json()["error"]["message"]
     assert (await operator.post(f"{BASE}/flows/resume", json={"flow": "*"})).status_code == 200
     assert (await operator.post(f"{BASE}/flows/resume", json={"flow": "*"})).status_code == 409
     assert (await operator.post(f"{BASE}/flows/run", json={"flows": ["products"], "what": "sweep"})).json()[

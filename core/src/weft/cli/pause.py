@@ -31,8 +31,8 @@ def _length(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 def command(app: App, flow: str | None, reason: str, length: timedelta | None) -> None:
     """Keep FLOW, or all flows, from working until they are resumed.
 
-    What is under way is finished first. What happens meanwhile is not lost: it is made up for afterwards. A daemon
-    keeps to it on every machine; `weft sync` runs a flow all the same.
+    What is under way is finished first. What happens meanwhile is not lost: it is made up for afterwards. Every
+    daemon keeps to it, and `weft sync` refuses the flow until then.
     """
     until = None if length is None else app.now() + length
     app.act(desk.pause, desk.PauseFlow(flow=flow or ALL, reason=reason, until=until), create=True)

@@ -66,14 +66,18 @@ class Remote:
     def sync(self, names: list[str], *, sweep: bool, note: Callable[[str], None]) -> list[dict[str, Any]]:
         """Have flows run and wait for it; the runs as the API shows them. ``note`` is told what is waited for.
 
-        :raises ConfigError: a flow is paused.
+        :raises ConfigError: a flow must not work now, or is paused while it is waited for.
         """
         since = datetime.fromisoformat(self._asked("GET", "status")["at"])
         self._asked("POST", "flows/run", json={"flows": names, "what": "sweep" if sweep else "sync"})
-        waiting, found = list(names), []
+        waiting, found, told = list(names), [], set()
+        patient_until = time.monotonic() + PATIENCE
         while waiting:
             for view in self._asked("GET", "status")["flows"]:
-                name, pause = view["status"]["flow"], view["pause"]
+                name, pause, blocker = view["status"]["flow"], view["pause"], view["status"]["blocker"]
+                if name in waiting and blocker and blocker not in told and time.monotonic() > patient_until:
+                    note(f"{name}: {blocker}")
+                    told.add(blocker)
                 if name in waiting and pause is not None:
                     raise ConfigError(
                         f"{name} is paused by {pause['by']}: {pause['reason']}; weft resume lets it go on"

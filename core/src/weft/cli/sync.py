@@ -12,6 +12,7 @@ from weft.cli.context import App
 
 if TYPE_CHECKING:
     from weft.cli.remote import Remote
+    from weft.state.tx import Tx
     from weft.sync.cycle import Report
 
 NAMED = ("read", "unchanged", "created", "updated", "deleted", "linked")
@@ -29,7 +30,8 @@ def command(ctx: click.Context, flows: tuple[str, ...], sweep: bool, as_json: bo
     """Bring flows into agreement once: all that are enabled, or those named.
 
     The first time a flow runs, both sides are read whole and paired. While a daemon holds the state, it does
-    the work. Exit code 1 when a record needs a person, 3 when a system is down.
+    the work. A flow that is paused or in its blackout window does not run; one that was named is refused. Exit
+    code 1 when a record needs a person, 3 when a system is down.
     """
     app = ctx.find_object(App) or App()
     daemon = app.daemon()
@@ -46,12 +48,22 @@ def command(ctx: click.Context, flows: tuple[str, ...], sweep: bool, as_json: bo
     ctx.exit(max((report.exit_code for report in reports), default=0))
 
 
+def _runnable(app: App, tx: Tx, flows: tuple[str, ...]) -> list[str]:
+    """The flows to run, without those that must not work now, which are told."""
+    from weft.sync.held import runnable
+
+    names, kept = runnable(app.config.flows, tx, app.now(), app.flows(flows) or ())
+    for name, why in kept.items():
+        console.note(f"{click.style(name, bold=True)} is left out: it is {why}")
+    return names
+
+
 async def _sync(app: App, flows: tuple[str, ...], sweep: bool) -> tuple[list[Report], dict[str, int]]:
     from weft.sync.cycle import sync
 
-    names = app.flows(flows)
     progress = console.Progress()
     with app.acting(create=True) as state:
+        names = await state.read(lambda tx: _runnable(app, tx, flows))
         async with app.runtime(state) as runtime:
             try:
                 reports = await sync(runtime, names, sweep=sweep, progress=progress)
@@ -66,7 +78,8 @@ def _by_daemon(app: App, daemon: Remote, flows: tuple[str, ...], sweep: bool) ->
     from weft.cli.remote import EXIT_CODES
     from weft.sync.cycle import Report
 
-    names = app.flows(flows) or [name for name, config in app.config.flows.items() if config.enabled]
+    with app.reading() as state, state.begin(writes=False) as tx:
+        names = _runnable(app, tx, flows)
     reports = [
         Report(
             run["flow"], run["id"], run["state"], run["counts"] or {}, datetime.fromisoformat(run["started_at"]),

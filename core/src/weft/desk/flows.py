@@ -13,6 +13,7 @@ from weft.desk.errors import NotPossible
 from weft.errors import ConfigError
 from weft.state.pauses import ALL
 from weft.state.tx import Tx
+from weft.sync.held import runnable
 
 
 class PauseFlow(Wanted):
@@ -63,16 +64,20 @@ async def resume(desk: Desk, wanted: ResumeFlow) -> Count:
 
 @action("flows.run")
 async def run(desk: Desk, wanted: RunNow) -> Count:
-    """Ask a worker to run flows soon; nothing happens while no worker is up."""
-    names = wanted.flows or [name for name, config in desk.config.flows.items() if config.enabled]
-    for name in names:
+    """Ask a worker to run flows soon; nothing happens while no worker is up. One that is paused or in its blackout
+    window is refused; without names such flows are left out."""
+    flows, now = desk.config.flows, desk.now
+    for name in wanted.flows:
         if not desk.config.flow(name).enabled:
             raise NotPossible(f"{name} is switched off (enabled: false)")
-    now = desk.now
 
-    def write(tx: Tx) -> None:
+    def write(tx: Tx) -> int:
+        try:
+            names, _ = runnable(flows, tx, now, wanted.flows)
+        except ConfigError as error:
+            raise NotPossible(str(error)) from None
         for name in names:
             tx.requests.put(name, wanted.what, by=desk.by, at=now)
+        return len(names)
 
-    await desk.state.write(write)
-    return Count(count=len(names))
+    return Count(count=await desk.state.write(write))

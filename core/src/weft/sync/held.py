@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from weft.config.windows import Window
+from weft.errors import ConfigError
 from weft.state.pauses import ALL
 
 if TYPE_CHECKING:
@@ -27,6 +28,27 @@ def held(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> dict[str, st
         elif (window := blackout(config, now)) is not None:
             found[name] = f"in its blackout window {window} ({config.timezone})"
     return found
+
+
+def runnable(
+    flows: Mapping[str, FlowConfig], tx: Tx, now: datetime, names: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Flows that a person may have run now: those named, else all enabled ones but those that must not work,
+    which are told with the reason.
+
+    :raises ConfigError: one that was named must not work now, or none may.
+    """
+    stopped = held(flows, tx, now)
+    wanted = list(names) or [name for name, config in flows.items() if config.enabled]
+    kept = {name: stopped[name] for name in wanted if name in stopped}
+    free = [name for name in wanted if name not in kept]
+    if kept and (names or not free):
+        raise ConfigError("\n".join(f"{name} is {why}; {_way_out(why)}" for name, why in kept.items()))
+    return free, kept
+
+
+def _way_out(why: str) -> str:
+    return "weft resume lets it go on" if why.startswith("paused") else "it runs when that is over"
 
 
 def blackout(config: FlowConfig, now: datetime) -> Window | None:
