@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,6 +43,8 @@ class PostgresServer:
 
     socket: str
     worker: str
+    keeper: int
+    """The process that keeps it."""
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def url(self, database: str) -> str:
@@ -53,6 +56,14 @@ class PostgresServer:
         server = f"host={self.socket} user=postgres dbname={database}"
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(statement)
+
+    def stop(self, how: Literal["fast", "immediate"]) -> None:
+        """As ``pg_ctl stop -m`` does. For a server that nobody else uses."""
+        os.kill(self.keeper, signal.SIGUSR1 if how == "fast" else signal.SIGUSR2)
+
+    def start(self) -> None:
+        """Start it again after :meth:`stop`."""
+        os.kill(self.keeper, signal.SIGHUP)
 
     def empty(self, url: str) -> None:
         """Drop everything in a database, and whoever is still connected to it."""
@@ -88,15 +99,15 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> PostgresServer:
-    """Skips where PostgreSQL is not installed; fails instead if WEFT_REQUIRE_POSTGRES=1."""
+def give_up(reason: str) -> NoReturn:
+    if os.environ.get("WEFT_REQUIRE_POSTGRES") == "1":
+        pytest.fail(f"{reason} (WEFT_REQUIRE_POSTGRES=1)")
+    pytest.skip(reason)
 
-    def give_up(reason: str) -> None:
-        if os.environ.get("WEFT_REQUIRE_POSTGRES") == "1":
-            pytest.fail(f"{reason} (WEFT_REQUIRE_POSTGRES=1)")
-        pytest.skip(reason)
 
+def started(ready: Path, watched: int) -> tuple[str, int]:
+    """Start a server of its own that lives as long as a process, unless ``ready`` says that it runs. Returns its
+    socket and the process that keeps it."""
     bindir = postgres_bindir()
     if bindir is None:
         give_up("PostgreSQL is not installed: no initdb and postgres by pg_config, in /usr/lib, on PATH")
@@ -104,25 +115,46 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> PostgresServer:
         import psycopg  # noqa: F401
     except ImportError as error:
         give_up(f"psycopg cannot be imported: {error}")
+    if not ready.exists():
+        script = Path(__file__).with_name("postgres_server.py")
+        command = [sys.executable, str(script), str(bindir), str(watched), str(ready)]
+        null = subprocess.DEVNULL
+        keeper = subprocess.Popen(command, stdin=null, stdout=null, stderr=null)
+        while not ready.exists() and keeper.poll() is None:
+            time.sleep(0.02)
+    answer = json.loads(ready.read_text()) if ready.exists() else {"error": "its keeper died"}
+    if "error" in answer:
+        give_up(f"PostgreSQL cannot be started: {answer['error']}")
+    return answer["socket"], answer["pid"]
+
+
+def ended(socket: str, keeper: int) -> None:
+    """Stop a server, and wait until it is gone."""
+    deadline = time.monotonic() + 30
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(keeper, signal.SIGTERM)
+    while Path(socket).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> PostgresServer:
+    """Skips where PostgreSQL is not installed; fails instead if WEFT_REQUIRE_POSTGRES=1."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     session = os.getppid() if worker != "main" else os.getpid()
     ready = shared_folder(tmp_path_factory) / READY
     with ready.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists():
-            script = Path(__file__).with_name("postgres_server.py")
-            keeper = subprocess.Popen(
-                [sys.executable, script, str(bindir), str(session), ready],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            while not ready.exists() and keeper.poll() is None:
-                time.sleep(0.02)
-    answer = json.loads(ready.read_text()) if ready.exists() else {"error": "its keeper died"}
-    if "error" in answer:
-        give_up(f"PostgreSQL cannot be started: {answer['error']}")
-    return PostgresServer(answer["socket"], worker)
+        socket, keeper = started(ready, session)
+    return PostgresServer(socket, worker, keeper)
+
+
+@pytest.fixture
+def own_postgres_server(tmp_path: Path) -> Iterator[PostgresServer]:
+    """A server for one test alone, which may stop and start it."""
+    socket, keeper = started(tmp_path / READY, os.getpid())
+    yield PostgresServer(socket, "own", keeper)
+    ended(socket, keeper)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -136,11 +168,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     ready.unlink()
     if "error" in answer:
         return
-    deadline = time.monotonic() + 30
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(answer["pid"], signal.SIGTERM)
-    while Path(answer["socket"]).exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    ended(answer["socket"], answer["pid"])
 
 
 @pytest.fixture(scope="session")

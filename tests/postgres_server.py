@@ -4,6 +4,9 @@
 
 Writes ``{"socket": …, "pid": …}`` to READY_FILE once the server accepts connections, or
 ``{"error": …}``. Ends, and removes the cluster, on SIGTERM or when the watched process is gone.
+
+The server is stopped as by ``pg_ctl stop -m fast`` on SIGUSR1, as by ``-m immediate`` (it recovers from its log when it
+starts again) on SIGUSR2, and started again on SIGHUP.
 """
 
 from __future__ import annotations
@@ -62,7 +65,11 @@ def alive(pid: int) -> bool:
     return True
 
 
-def start(bindir: Path, folder: Path) -> subprocess.Popen[bytes]:
+STOPS = {signal.SIGUSR1: signal.SIGINT, signal.SIGUSR2: signal.SIGQUIT}
+"""What the server itself is told, by what this process is told."""
+
+
+def make(bindir: Path, folder: Path) -> None:
     who = account()
     if who:
         os.chown(folder, who["user"], who["group"])
@@ -72,8 +79,13 @@ def start(bindir: Path, folder: Path) -> subprocess.Popen[bytes]:
     made = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, **who)
     if made.returncode != 0:
         raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
+
+
+def start(bindir: Path, folder: Path) -> subprocess.Popen[bytes]:
+    who, data = account(), folder / "data"
     settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
+    (data / "postmaster.pid").unlink(missing_ok=True)  # left by one that was stopped at once
+    with (folder / "log").open("ab") as log:
         server = subprocess.Popen(
             [bindir / "postgres", "-D", data, "-k", folder, *settings],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder, start_new_session=True, **who,
@@ -87,14 +99,25 @@ def start(bindir: Path, folder: Path) -> subprocess.Popen[bytes]:
     return server
 
 
+def stop(server: subprocess.Popen[bytes], how: int) -> None:
+    server.send_signal(how)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
 def main(bindir: Path, watched: int, ready: Path) -> None:
-    stopping: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
+    told: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGHUP, *STOPS):
+        signal.signal(number, lambda number, frame: told.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the whole group; pytest tells us itself
     folder = Path(tempfile.mkdtemp(prefix="weft-pg-"))
     server = None
     try:
         try:
+            make(bindir, folder)
             server = start(bindir, folder)
             answer = {"socket": str(folder), "pid": os.getpid()}
         except (RuntimeError, OSError) as error:
@@ -102,16 +125,20 @@ def main(bindir: Path, watched: int, ready: Path) -> None:
         partial = ready.with_suffix(".partial")
         partial.write_text(json.dumps(answer))
         partial.rename(ready)
-        while server is not None and not stopping and alive(watched) and server.poll() is None:
-            time.sleep(0.1)
+        while signal.SIGTERM not in told and alive(watched) and "error" not in answer:
+            number = told.pop(0) if told else None
+            if number in STOPS and server is not None:
+                stop(server, STOPS[number])
+                server = None
+            elif number == signal.SIGHUP and server is None:
+                server = start(bindir, folder)
+            elif server is not None and server.poll() is not None:
+                break
+            elif number is None:
+                time.sleep(0.05)
     finally:
         if server is not None:
-            server.send_signal(signal.SIGINT)  # "fast": disconnects clients, then a clean end
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            stop(server, signal.SIGINT)  # "fast": disconnects clients, then a clean end
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,5 +1,5 @@
-"""Chaos: several workers on PostgreSQL, killed, stopped and cut off from their database while people edit both
-systems. When all is quiet, both sides agree, nothing is there twice, and nothing is lost.
+"""Chaos: several workers on PostgreSQL, killed, stopped and cut off from their database, which is restarted, too,
+while people edit both systems. When all is quiet, both sides agree, nothing is there twice, and nothing is lost.
 
 ``make test`` plays one short seed; ``make chaos`` longer ones (``WEFT_CHAOS=seconds``, ``WEFT_CHAOS_SEED=n``).
 """
@@ -7,6 +7,7 @@ systems. When all is quiet, both sides agree, nothing is there twice, and nothin
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import signal
@@ -29,6 +30,9 @@ SEED = int(os.environ.get("WEFT_CHAOS_SEED") or 1)
 PATIENCE = 60.0
 STOPPED = 3.5
 """Seconds after which a stopped worker goes on: longer than its lease, and than a request may take."""
+RESTARTS = 0.042
+AWAY = (0.1, 0.5, 3.0)
+"""Seconds that the database is away: the longest is longer than a lease."""
 
 
 class Troupe:
@@ -125,30 +129,53 @@ def difference(both: dict[str, Any]) -> str:
     return str({key: (left.get(key), right.get(key)) for key in left | right if left.get(key) != right.get(key)} or "")
 
 
-def drop_connections(url: str, rng: random.Random) -> None:
-    """The database ends some or all of the workers' sessions."""
-    plain = url.replace("postgresql+psycopg://", "postgresql://")
-    chance = rng.choice((0.3, 1.0))
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(
+class Database:
+    """The server that the workers' state is on, as somebody would treat it who does not know of them."""
+
+    def __init__(self, server: Any, url: str) -> None:
+        self.server, self.url = server, url.replace("postgresql+psycopg://", "postgresql://")
+        self.back_at: float | None = None
+        self.ended: Counter[str] = Counter()
+
+    def stop(self, rng: random.Random) -> None:
+        """As ``pg_ctl restart`` begins; it is back a moment or more than a lease later."""
+        how = rng.choice(("fast", "immediate"))
+        self.server.stop(how)
+        self.back_at = time.monotonic() + rng.choice(AWAY)
+        self.ended[f"stopped, {how}"] += 1
+
+    def look(self, *, now: bool = False) -> None:
+        if self.back_at is not None and (now or time.monotonic() > self.back_at):
+            self.server.start()
+            self.back_at = None
+
+    def drop_connections(self, rng: random.Random) -> None:
+        """End some or all sessions."""
+        chance = rng.choice((0.3, 1.0))
+        self._ask(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < %s",
             (chance,),
         )
+        self.ended["sessions ended"] += 1
 
-
-def open_work(url: str) -> list[tuple[Any, ...]]:
-    """What is left to be looked at."""
-    plain = url.replace("postgresql+psycopg://", "postgresql://")
-    with psycopg.connect(plain) as connection:
-        return connection.execute(
+    def open_work(self) -> list[tuple[Any, ...]]:
+        """What is left to be looked at."""
+        return self._ask(
             "SELECT 'hint', key, taken_by FROM hints UNION ALL SELECT 'intent', source_key, state FROM intents "
             "WHERE state IN ('open', 'in_doubt') UNION ALL SELECT kind, key, reason FROM issues WHERE state = 'open'"
-        ).fetchall()
+        )
+
+    def _ask(self, query: Any, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                return connection.execute(query, values).fetchall()
+        except psycopg.OperationalError as error:
+            return [("the database is away", str(error))]
 
 
 @pytest.mark.timeout(SECONDS * 2 + 240)
-async def test_killed_and_stopped_workers_lose_and_double_nothing(postgres_url: str, tmp_path: Path) -> None:
+async def test_killed_and_stopped_workers_lose_and_double_nothing(own_postgres_server: Any, tmp_path: Path) -> None:
     rng = random.Random(SEED)
     both = systems()
     people = People(both, rng)
@@ -156,7 +183,9 @@ async def test_killed_and_stopped_workers_lose_and_double_nothing(postgres_url: 
         people.act()
     socket = tmp_path / "systems.sock"
     server = await serve(both, socket)
-    troupe = Troupe(tmp_path, postgres_url, socket, SEED)
+    url = own_postgres_server.url("postgres")
+    database = Database(own_postgres_server, url)
+    troupe = Troupe(tmp_path, url, socket, SEED)
     try:
         troupe.look(WORKERS)
         began = time.monotonic()
@@ -165,6 +194,7 @@ async def test_killed_and_stopped_workers_lose_and_double_nothing(postgres_url: 
                 break
             await asyncio.sleep(0.1)
         loaded = time.monotonic()
+        restart = loaded + SECONDS / 3  # once at least
         while time.monotonic() < loaded + SECONDS:
             people.act()
             fate = rng.random()
@@ -173,25 +203,29 @@ async def test_killed_and_stopped_workers_lose_and_double_nothing(postgres_url: 
             elif fate < 0.03:
                 troupe.stop(rng)
             elif fate < 0.04:
-                await asyncio.to_thread(drop_connections, postgres_url, rng)
+                await asyncio.to_thread(database.drop_connections, rng)
+            elif (fate < RESTARTS and database.back_at is None) or time.monotonic() > restart:
+                database.stop(rng)
+                restart = math.inf
             troupe.look(WORKERS)
+            database.look()
             await asyncio.sleep(rng.uniform(0.01, 0.08))
         calm = time.monotonic()
         (tmp_path / "calm").touch()
+        database.look(now=True)
         quiet = calm + PATIENCE + SECONDS
         while True:
             troupe.look(2)
             wrong = difference(both)
-            left = await asyncio.to_thread(open_work, postgres_url)
+            left = await asyncio.to_thread(database.open_work)
             if not wrong and not left:
                 break
             assert time.monotonic() < quiet, f"{wrong}\n{left}\n{troupe.ended}\n{troupe.logs()}"
             await asyncio.sleep(0.25)
-        assert troupe.ended["killed"] + troupe.ended["stopped"] > 0 or SECONDS < 3
-        took = (
-            f"{loaded - began:.1f} s to begin, {calm - loaded:.1f} s of chaos, {time.monotonic() - calm:.1f} s to agree"
-        )
-        print(f"chaos: {people.made} customers, {dict(troupe.ended)}, {troupe.number} workers; {took}")
+        assert (troupe.ended["killed"] + troupe.ended["stopped"] > 0 and database.ended) or SECONDS < 3
+        ended = f"{dict(troupe.ended)}, {troupe.number} workers; database: {dict(database.ended)}"
+        times = f"{loaded - began:.1f} s to begin, {calm - loaded:.1f} s of chaos, {time.monotonic() - calm:.1f} s"
+        print(f"chaos: {people.made} customers, {ended}; {times} to agree")
     finally:
         troupe.close()
         server.close()
