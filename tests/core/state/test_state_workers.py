@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
+from weft.errors import StateError
 from weft.records import Hint, Subscription
 from weft.state import Intent, LeaseLost, Run, State, Taken
-from weft.state.tables import workers
+from weft.state.membership import Membership
+from weft.state.tables import schedules, workers
+from weft.state.tx import Tx
 
 Later = Callable[[float], datetime]
 MINUTE = timedelta(minutes=1)
+IN_TRANSACTION = """
+SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE 'UPDATE schedules%'
+AND datname = current_database()
+"""
 
 
 def join(state: State, name: str) -> object:
@@ -85,6 +95,49 @@ def test_what_a_dead_worker_leaves_is_for_others(
         assert tx.runs.get("r2").state == "lost"
         assert [(w.id, w.taken_by) for w in tx.workers.all()] == [("w2", None), ("w1", "w2")]
         assert tx.workers.prune(tx.workers.clock()) == 2
+
+
+async def until(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask until there is an answer."""
+    async with asyncio.timeout(20):
+        while True:
+            if found := await ask():
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def test_a_worker_stopped_in_the_middle_of_a_transaction_is_taken_over(postgres_url: str) -> None:
+    """A frozen process keeps its session, and with it its locks; so does a machine that is gone, for hours."""
+    goes_on = threading.Event()
+
+    def stopped_here(tx: Tx) -> None:
+        tx.connection.execute(update(schedules).values(at=tx.workers.clock()))
+        goes_on.wait(60)
+
+    with State.open(postgres_url) as frozen, State.open(postgres_url) as other:
+        async with Membership(frozen), Membership(other) as mine:
+            assert await frozen.try_lock("flow:customers") is not None
+            held = asyncio.create_task(frozen.write(stopped_here))
+            await until(lambda: other.read(lambda tx: tx.connection.execute(text(IN_TRANSACTION)).scalar_one()))
+            assert await other.read(lambda tx: tx.workers.cut_off(frozen.worker)) == 0  # its lease still stands
+            assert await other.try_lock("flow:customers") is None
+            expire(other, frozen.worker)
+            taken = await asyncio.wait_for(mine.take_over(frozen.worker), 20)
+            assert taken == Taken(frozen.worker, 0, 0, 0, 0)
+            goes_on.set()
+            with pytest.raises(StateError):
+                await held
+            lock = await until(lambda: other.try_lock("flow:customers"))
+            lock.release()
+
+
+def test_a_lock_that_was_released_is_free_at_once(postgres_url: str) -> None:
+    with State.open(postgres_url) as one, State.open(postgres_url) as other:
+        for _ in range(20):
+            for locks in (one._flow_locks, other._flow_locks):
+                lock = locks.take("flow:customers")
+                assert lock is not None
+                lock.release()
 
 
 def test_pauses_hold_until_taken_back_or_over(state: State, later: Later) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from weft.jobs.queue import Queue
     from weft.runtime import Runtime
     from weft.state.tx import Tx
-    from weft.state.workers import Taken, Worker
+    from weft.state.workers import Worker
     from weft.sync.cycle import Report
 
 STEADY = 1.0
@@ -282,8 +282,7 @@ class Daemon:
             runtime.limit(name, max(1, self._shares[name]))
 
     async def _take_over(self, dead: str) -> None:
-        state, now = self.runtime.state, self.runtime.clock.now()
-        taken: Taken | None = await state.write(lambda tx: tx.workers.take_over(dead, state.worker, now))
+        taken = await self.membership.take_over(dead)
         if taken is None:
             return
         log.warning(

@@ -77,7 +77,9 @@ class DbosQueue:
         config: DBOSConfig = {
             "name": "weft",
             "system_database_url": jobs_url(self._state.place).render_as_string(hide_password=False),
-            "system_database_engine": make_engine(self._state.place, settings.live + settings.bulk + 6),
+            "system_database_engine": make_engine(
+                self._state.place, self._state.worker, settings.live + settings.bulk + 6
+            ),
             "dbos_system_schema": SCHEMA,
             "executor_id": self._state.worker,
             "application_version": VERSION,

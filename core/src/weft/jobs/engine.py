@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event
 
 from weft.errors import StateError
+from weft.state.engine import sessions_of
 from weft.state.place import Place
 
 SCHEMA = "weft_jobs"
@@ -27,14 +28,15 @@ def jobs_url(place: Place) -> URL:
     return place.url if place.path is None else URL.create("sqlite", database=f"{place.path}-jobs")
 
 
-def make_engine(place: Place, connections: int) -> Engine:
-    """An engine for DBOS; parameters stay out of its error texts.
+def make_engine(place: Place, worker: str, connections: int) -> Engine:
+    """An engine for a worker's DBOS; parameters stay out of its error texts.
 
     :raises StateError: the file cannot be made.
     """
     url = jobs_url(place)
     if place.path is None:
-        options = {"application_name": "weft jobs", "options": "-c TimeZone=UTC", "connect_timeout": 10}
+        name = f"jobs of {sessions_of(worker)}"
+        options = {"application_name": name, "options": "-c TimeZone=UTC", "connect_timeout": 10}
         options = {k: v for k, v in options.items() if k not in url.query}
         return create_engine(url, connect_args=options, pool_pre_ping=True, pool_size=connections, hide_parameters=True)
     _private(Path(str(url.database)))

@@ -13,13 +13,23 @@ WRITES = "weft_writes"
 """Execution option: this connection's transaction will write."""
 
 
-def make_engine(place: Place, *, read_only: bool, poolclass: type[Pool] | None = None) -> Engine:
-    """Parameters stay out of error texts: they are customers' data."""
+def sessions_of(worker: str) -> str:
+    """What a PostgreSQL server knows a worker's sessions by, whatever their kind: their names end with it."""
+    return f"weft {worker}"
+
+
+def make_engine(place: Place, *, read_only: bool, worker: str = "", poolclass: type[Pool] | None = None) -> Engine:
+    """Parameters stay out of error texts: they are customers' data. ``worker``: whose sessions these are."""
     more: dict[str, Any] = {"hide_parameters": True}
     if poolclass is not None:
         more["poolclass"] = poolclass
     if not place.sqlite:
-        options = {"application_name": "weft", "options": "-c TimeZone=UTC", "connect_timeout": 10}
+        # An intent must survive a crash of the server before its create is sent, whatever the server's default.
+        options = {
+            "application_name": sessions_of(worker).strip(),
+            "options": "-c TimeZone=UTC -c synchronous_commit=on",
+            "connect_timeout": 10,
+        }
         options = {k: v for k, v in options.items() if k not in place.url.query}
         return (
             create_engine(place.url, connect_args=options, pool_pre_ping=True, pool_size=10, **more)

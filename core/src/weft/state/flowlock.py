@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, NullPool, text
 from sqlalchemy.exc import DBAPIError
@@ -39,13 +40,16 @@ class FlowLock:
         with self._mutex:
             self._locks.drop(self)
             if self._connection is not None:
-                self._connection.close()  # not pooled: closing the session is what unlocks
+                with suppress(DBAPIError):  # it ends with the session in any case, but a moment after it is closed
+                    self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
+                self._connection.close()
                 self._connection = None
 
 
 class FlowLocks:
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, worker: str) -> None:
         self._place = place
+        self._worker = worker
         self._engine: Engine | None = None
         self._mutex = threading.Lock()
         self.names: set[str] = set()
@@ -67,7 +71,7 @@ class FlowLocks:
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
         try:
             if self._engine is None:
-                self._engine = make_engine(self._place, read_only=False, poolclass=NullPool)
+                self._engine = make_engine(self._place, read_only=False, worker=self._worker, poolclass=NullPool)
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             try:
                 got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from weft import __version__
 from weft.errors import StateError
-from weft.state.workers import Lease, LeaseLost
+from weft.state.workers import Lease, LeaseLost, Taken
 
 if TYPE_CHECKING:
     from weft.state.store import State
@@ -108,6 +108,12 @@ class Membership:
             raise
         self._renewed(began)
         self.beaten()
+
+    async def take_over(self, dead: str) -> Taken | None:
+        """Take over a worker whose lease is overdue; None when it is not, or somebody was quicker."""
+        await self._state.read(lambda tx: tx.workers.cut_off(dead))
+        at, me = self._clock(), self.lease.worker
+        return await self._state.write(lambda tx: tx.workers.take_over(dead, me, at))
 
     def _renewed(self, began: float) -> None:
         self._sure_until = began + self.ttl.total_seconds() * SURE

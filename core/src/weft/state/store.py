@@ -46,7 +46,9 @@ class State:
     so the function given to :meth:`write` may run more than once.
     """
 
-    def __init__(self, place: Place, engine: Engine, lock: FileLock | None, *, read_only: bool) -> None:
+    def __init__(
+        self, place: Place, engine: Engine, lock: FileLock | None, worker: str = "", *, read_only: bool
+    ) -> None:
         self.place = place
         self.read_only = read_only
         self.engine = engine
@@ -57,13 +59,13 @@ class State:
         self._writers: Executor = ThreadPoolExecutor(1 if place.sqlite else 4, "weft-state-write")
         self._turn = threading.Lock()
         self._turn_of: int | None = None
-        self._flow_locks = FlowLocks(place)
+        self.worker = worker or uuid.uuid4().hex
+        """The id of this process among those that act on the state, new with every opening."""
+        self._flow_locks = FlowLocks(place, self.worker)
         self._closed = False
         self.instance = ""
         self.meter = Meter()
         """Told how long each writing transaction took; whoever measures puts another one here."""
-        self.worker = uuid.uuid4().hex
-        """The id of this process among those that act on the state, new with every opening."""
         self.membership: Membership | None = None
         """Set while this process is entered as a worker."""
         self.claims = Claims(self)
@@ -85,7 +87,9 @@ class State:
             lock = FileLock(where.path) if exclusive else None
         state = None
         try:
-            state = cls(where, cls._engine(where, read_only=not exclusive), lock, read_only=not exclusive)
+            worker = uuid.uuid4().hex
+            engine = cls._engine(where, worker, read_only=not exclusive)
+            state = cls(where, engine, lock, worker, read_only=not exclusive)
             state._ready(create=create)
         except BaseException:
             if state is not None:
@@ -96,9 +100,9 @@ class State:
         return state
 
     @staticmethod
-    def _engine(where: Place, *, read_only: bool) -> Engine:
+    def _engine(where: Place, worker: str, *, read_only: bool) -> Engine:
         try:
-            return make_engine(where, read_only=read_only)
+            return make_engine(where, read_only=read_only, worker=worker)
         except Exception as error:
             explained = failures.explain(error, where)
             if explained is None:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, column, delete, exists, func, insert, select, update
+from sqlalchemy import table as table_clause
 
 from weft.errors import StateError
 from weft.state import sql
+from weft.state.engine import sessions_of
 from weft.state.tables import claims, hints, intents, runs
 from weft.state.tables import workers as table
 
@@ -117,6 +119,19 @@ class Workers:
     def leave(self, lease: Lease, at: datetime) -> Taken:
         """The worker ends; what it may have left open is for others, as after a death. May be repeated."""
         return self._free(lease.worker, None, at)
+
+    def cut_off(self, id: str) -> int:
+        """PostgreSQL: end the sessions of a worker whose lease is overdue, and with them the locks they hold. One
+        that was stopped in the middle of a transaction, or whose machine is gone, would keep them. Returns how many."""
+        if sql.is_sqlite(self._db):
+            return 0
+        pid, name, user = column("pid"), column("application_name"), column("usename")
+        overdue = exists().where(table.c.id == id, _THERE, table.c.expires_at <= func.clock_timestamp())
+        mine = user == func.current_user()
+        sessions = table_clause("pg_stat_activity", pid, name, user)
+        query = select(func.pg_terminate_backend(pid)).select_from(sessions)
+        query = query.where(name.endswith(sessions_of(id)), mine, pid != func.pg_backend_pid(), overdue)
+        return len(self._db.execute(query).all())
 
     def take_over(self, id: str, by: str, at: datetime) -> Taken | None:
         """Take over a worker whose lease is overdue. None: it is alive, has ended, or somebody was quicker.

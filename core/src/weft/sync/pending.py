@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SOME = 100
 """Hints that a job takes at a time; the next ones may be another worker's."""
+LOOKED_UP = 25
+"""Writes in doubt that are looked up at a time: what became of them is stored before the next are."""
 AGAIN = timedelta(seconds=1)
 """After so long a record that was hinted at while it was looked at is looked at once more."""
 
@@ -60,8 +62,8 @@ async def leftovers(run: Run, pipeline: Pipeline) -> None:
         end = flow.left if side == "left" else flow.rights.get(connection)
         if end is None or variant not in end.mappings or place not in end.companies:
             continue
-        for at in range(0, len(keys), BATCH):
-            await pipeline.keys(end, end.mappings[variant], place, keys[at : at + BATCH])
+        for at in range(0, len(keys), LOOKED_UP):
+            await pipeline.keys(end, end.mappings[variant], place, keys[at : at + LOOKED_UP])
 
 
 def _longest(flow: Flow, intent: Intent) -> timedelta:
