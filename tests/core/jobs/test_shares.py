@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from weft.jobs.rest import Rest
-from weft.jobs.shares import share
+from weft.jobs.shares import Shares, share
 from weft.net.limiter import AdaptiveLimiter
 from weft.state.workers import Worker
 
@@ -42,6 +43,46 @@ def test_a_new_worker_waits_until_the_others_have_made_room() -> None:
     those = workers(3, beaten=1.5)  # the third has booted after the others' last heartbeat
     assert [share("crm", 9, worker.id, those) for worker in those] == [3, 3, 0]
     assert share("crm", 9, "unknown", those) == 0
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_the_limit_holds_while_workers_come_and_go(limit: int) -> None:
+    """Workers look around in any order, tell what they hold with every heartbeat, are busy or not, come and go: at no
+    moment are more requests allowed than the limit, and all of it is used."""
+    rng = random.Random(limit)
+    there = workers(5)
+    alive = there[:2]
+    shares = {worker.id: Shares({"erp": limit}, worker.id) for worker in there}
+    reaching: set[str] = set()
+    busy: set[str] = set()
+
+    def beat(worker: Worker) -> None:
+        worker.info = {"shares": dict(shares[worker.id].told)}
+
+    sums = []
+    for _ in range(5_000):
+        one = rng.choice(alive)
+        using = ["erp"] if one.id in busy else []
+        if one.id not in reaching and shares[one.id].reach(alive, using):
+            beat(one)
+            reaching.add(one.id)  # others have their turn between the heartbeat and the second look
+        else:
+            shares[one.id].settle(alive, using)
+            reaching.discard(one.id)
+        beat(rng.choice(alive))
+        sums.append(sum(shares[worker.id].in_force["erp"] for worker in alive))
+        assert sums[-1] <= limit
+        if rng.random() < 0.3 and shares[one.id].in_force["erp"]:
+            busy ^= {one.id}  # takes a job, or has done it
+        if rng.random() < 0.05:
+            new = [worker for worker in there if worker not in alive]
+            leaving = [worker for worker in alive if worker.id not in busy | reaching]
+            if new and (len(alive) < 2 or rng.random() < 0.5):
+                shares[new[0].id], new[0].info = Shares({"erp": limit}, new[0].id), None
+                alive = [worker for worker in there if worker in (*alive, new[0])]
+            elif len(alive) > 1 and leaving:
+                alive = [worker for worker in alive if worker is not leaving[0]]
+    assert sums.count(limit) > len(sums) / 2
 
 
 async def test_a_limiter_keeps_to_its_share() -> None:

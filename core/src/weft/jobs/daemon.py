@@ -16,7 +16,7 @@ from weft.errors import StateError, WeftError
 from weft.jobs import needs
 from weft.jobs.job import Job
 from weft.jobs.rest import Rest
-from weft.jobs.shares import share
+from weft.jobs.shares import Shares
 from weft.jobs.standing import Sessions, info
 from weft.jobs.subscriptions import Subscriber
 from weft.jobs.work import carry_out
@@ -62,7 +62,11 @@ class Daemon:
         self._tasks: dict[Job, asyncio.Task[Any]] = {}
         self._offered: dict[str, float] = {}
         self._workers: list[Worker] = []
-        self._shares: dict[str, int] = {}
+        limits = runtime.config.limits
+        self._shares = Shares(
+            {name: limits.of(name).concurrency or limits.concurrency for name in runtime.config.connections},
+            runtime.state.worker,
+        )
         self.subscriber = Subscriber(runtime, runtime.config.server.public_url)
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
@@ -259,10 +263,15 @@ class Daemon:
             log.info("%s: %s %s", job, report.state, counts or "")
         self.reports(job, report)
 
+    def _busy(self) -> set[str]:
+        """Connections that jobs under way use."""
+        flows = self.runtime.config.flows
+        return {name for job in self._active if job.flow in flows for name in flows[job.flow].between}
+
     def _may(self, job: Job) -> bool:
         """Has this worker a share of every connection that the flow needs?"""
         config = self.runtime.config.flows.get(job.flow)
-        return config is not None and all(self._shares.get(name, 1) > 0 for name in config.between)
+        return config is not None and all(self._shares.in_force.get(name, 1) > 0 for name in config.between)
 
     # -- the others --------------------------------------------------------------------------------
 
@@ -273,13 +282,15 @@ class Daemon:
             for dead in await runtime.state.read(lambda tx: tx.workers.overdue()):
                 await self._take_over(dead)
         self._workers = await runtime.state.read(lambda tx: tx.workers.alive())
+        if self._shares.reach(self._workers, self._busy()):
+            await self.membership.beat()
+            self._workers = await runtime.state.read(lambda tx: tx.workers.alive())
+        self._shares.settle(self._workers, self._busy())
+        for name, count in self._shares.in_force.items():
+            runtime.limit(name, max(1, count))
         me = runtime.state.worker
         others = [worker for worker in self._workers if worker.id != me and not worker.stopping]
         runtime.helpers = sum(1 for one in others if (one.info or {}).get("free", {}).get("bulk", 0) > 0)
-        for name in runtime.config.connections:
-            limit = runtime.config.limits.of(name).concurrency or runtime.config.limits.concurrency
-            self._shares[name] = share(name, limit, me, self._workers)
-            runtime.limit(name, max(1, self._shares[name]))
 
     async def _take_over(self, dead: str) -> None:
         taken = await self.membership.take_over(dead)
@@ -306,7 +317,7 @@ class Daemon:
         await self._queue.prune()
 
     def _info(self) -> dict[str, Any]:
-        found = info(self.settings, self._active, self._shares, self._sessions)
+        found = info(self.settings, self._active, self._shares.told, self._sessions)
         if self.subscriber.problems:
             found["pushes"] = dict(self.subscriber.problems)
         if self.state_down:

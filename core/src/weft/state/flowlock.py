@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, NullPool, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from weft.state import failures
 from weft.state.engine import make_engine
@@ -40,7 +40,7 @@ class FlowLock:
         with self._mutex:
             self._locks.drop(self)
             if self._connection is not None:
-                with suppress(DBAPIError):  # it ends with the session in any case, but a moment after it is closed
+                with suppress(SQLAlchemyError):  # it ends with the session in any case, but a moment after it is closed
                     self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
                 self._connection.close()
                 self._connection = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, column, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, column, delete, exists, func, insert, select, update
 from sqlalchemy import table as table_clause
 
 from weft.errors import StateError
@@ -125,7 +125,7 @@ class Workers:
         that was stopped in the middle of a transaction, or whose machine is gone, would keep them. Returns how many."""
         if sql.is_sqlite(self._db):
             return 0
-        pid, name, user = column("pid"), column("application_name"), column("usename")
+        pid, name, user = column("pid", Integer), column("application_name", Text), column("usename", Text)
         overdue = exists().where(table.c.id == id, _THERE, table.c.expires_at <= func.clock_timestamp())
         mine = user == func.current_user()
         sessions = table_clause("pg_stat_activity", pid, name, user)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from weft.errors import ConfigError, EndpointDown
 from weft.meter import Meter
 from weft.net.entra import Certificate, ClientCredentials
-from weft.net.limiter import Lane
+from weft.net.limiter import AdaptiveLimiter, Lane
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, Property, parse
 from weft.net.odata.query import Query, Term, eq
 from weft.net.odata.rows import Row
@@ -69,6 +69,11 @@ class FoSession:
                     told = f"{self.http.system}: GET {self.client.root}/$metadata gave no usable document: {error}"
                     raise EndpointDown(told) from error
             return self._metadata
+
+    @property
+    def limiter(self) -> AdaptiveLimiter:
+        """Core bounds it where several workers share the environment."""
+        return self.http.limiter
 
     @property
     def known_metadata(self) -> Metadata:

@@ -94,6 +94,7 @@ class Session:
     def __init__(self, http: HttpSession, settings: Settings) -> None:
         self.http, self.settings = http, settings
         self.identity: str | None = settings.client_id
+        self.limiter = http.limiter
 
 
 class ReferenceConnector:

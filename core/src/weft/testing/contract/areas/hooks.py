@@ -8,6 +8,7 @@ from weft.errors import AuthError, EndpointDown
 from weft.hookspecs import Connector
 from weft.mapping.check import check as held_against
 from weft.mapping.check import errors, objects
+from weft.net.session import HttpSession
 from weft.records import ObjectSchema, Record
 from weft.testing.contract.bench import NAME, Bench
 from weft.testing.contract.harness import Unsupported
@@ -103,6 +104,18 @@ async def mappings_answer_the_same(bench: Bench) -> None:
         bench.demand(first == second, f"two calls for {entity} answer differently")
     none = bench.plugins.call(kind, "weft_mappings", kind=kind, settings=settings, entity="no_such_entity")
     bench.demand(none == [], f"an entity the connector does not have gives {none!r}, not an empty list")
+
+
+@area.check
+async def requests_can_be_bounded(bench: Bench) -> None:
+    """A session that sends through weft.net.session.HttpSession shows core its ``limiter``, so that the limit of a
+    connection holds for all workers together."""
+    session = await bench.session()
+    http = getattr(session, "http", None)
+    if not isinstance(http, HttpSession):
+        raise Unsupported("the session shows no HttpSession as `http`")
+    shown = getattr(session, "limiter", None)
+    bench.demand(shown is http.limiter, "the session has no property `limiter` that returns its HttpSession's")
 
 
 @area.check
