@@ -1,11 +1,14 @@
 """What ``weft run`` costs: start-up, idling, and what more workers bring.
 
     python -m benchmarks.daemon [--seconds N]                       start-up and idling, on SQLite
-    python -m benchmarks.daemon --postgresql URL [--workers 1,2,4] [--records N] [--latency SECONDS]
+    python -m benchmarks.daemon --postgresql URL [--case first|hints] [--workers 1,2,4] [--records N]
+                                [--latency SECONDS] [--requests N] [--batch N]
 
-The workers are given hints about so many customers, each edited on both sides, while Business Central takes its time
-over every request. ``URL`` is a server on which databases may be created. Linux only: processes are looked
-at in ``/proc``.
+Business Central takes its time over every request. ``first``: the workers bring so many customers into an empty
+company. ``hints``: they are given hints about customers that are linked, each edited on both sides. Each worker may
+have so many requests under way at a connection: few, so that what is measured is bound by latency and not by the
+cores. A connection's limit is shared among workers, so it is set to that number times the workers. ``URL`` is a
+server on which databases may be created. Linux only: processes are looked at in ``/proc``.
 """
 
 from __future__ import annotations
@@ -18,8 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,12 +40,17 @@ from weft.testing.simulator import Fault
 
 CONFIG = """
 state: {state}
-limits: {{concurrency: 64}}
+limits: {{concurrency: {requests}}}
 connections:
 {connections}
 flows:
-  customers: {{entity: customer, between: [crm, erp], owner: crm, guards: {{}}, every: 1d}}
+  customers: {{entity: customer, between: [crm, erp], owner: crm, guards: {{}}, every: 1d, batch: {batch}}}
 """
+Measured = tuple[float, float, float]
+"""Seconds; records a second while all workers are at it; seconds of CPU that the workers used."""
+TOGETHER = 8
+"""Seconds after which all workers know of each other, and of their shares."""
+PATIENCE = 600
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -100,9 +109,10 @@ async def _settle(config: str, expected: dict[str, int], sweep: bool) -> None:
             expect(await run_flow(runtime, "customers", sweep=sweep), **expected)
 
 
-def written(folder: Path, state: str, served: Served) -> Path:
+def written(folder: Path, state: str, served: Served, requests: int = 64, batch: int = 100) -> Path:
     path = folder / "weft.yaml"
-    path.write_text(CONFIG.format(state=state, connections=served.connections))
+    text = CONFIG.format(state=state, connections=served.connections, requests=requests, batch=batch)
+    path.write_text(text)
     return path
 
 
@@ -120,49 +130,110 @@ def idling(seconds: float) -> None:
             print(f"idling: {share:.1f} % of a core, {worker.memory:.0f} MB resident, over {seconds:.0f} s")
 
 
-def scaling(server: str, counts: Sequence[int], records: int, latency: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What is measured: so many workers bring so many records in, with a system that takes so many seconds over each
+    request; each worker has so many requests under way, of so many records."""
+
+    workers: int
+    records: int
+    latency: float
+    requests: int
+    batch: int
+
+
+def scaling(server: str, sizes: Sequence[Size], case: Callable[[str, Size], Measured]) -> None:
     from sqlalchemy import create_engine, make_url, text
 
-    for count in counts:
-        name = f"weft_bench_{os.getpid()}_{count}"
+    for size in sizes:
+        name = f"weft_bench_{os.getpid()}_{size.workers}"
         admin = create_engine(make_url(server), isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
         try:
             url = make_url(server).set(database=name).render_as_string(hide_password=False)
-            one_size(url, count, records, latency)
+            seconds, rate, used = case(url, size)
+            print(
+                f"{size.workers} workers: {rate:6.1f} records/s under way, {size.records / seconds:6.1f} in all, "
+                f"{seconds:.1f} s, {used / size.records * 1000:.1f} ms of CPU a record, {used / seconds:.2f} cores; "
+                f"load {os.getloadavg()[0]:.1f}",
+                flush=True,
+            )
         finally:
             with admin.connect() as connection:
                 connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-def one_size(url: str, count: int, records: int, latency: float) -> None:
-    pair = BusinessCentralPair()
+def hints(url: str, size: Size) -> Measured:
+    """Until what the workers were hinted at is written to both sides."""
+    pair, records = BusinessCentralPair(), size.records
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as name, pair.serve(records, records) as served:
-        config, [control] = written(Path(name), url, served), served.controls
-        settle(config, {"linked": records})
+        quick = written(Path(name), url, served)
+        settle(quick, {"linked": records})
+        config, [control] = _config(Path(name), url, served, size), served.controls
         keys = control.command("edit_some", every=1)["left"]
-        control.add_fault(Fault("slow", seconds=latency, count=None))
-        with at_work(config, count) as workers, State.open(url) as state:
-            time.sleep(5)  # all of them know of each other
+        control.add_fault(Fault("slow", seconds=size.latency, count=None))
+        with at_work(config, size.workers) as workers, State.open(url) as state:
+            time.sleep(TOGETHER)
+            object_name, company = _place(state)
+            some = [Hint(object_name, key, company) for key in keys]
             before = sum(worker.cpu for worker in workers)
-            place = _place(state)
-            hints = [Hint(place[0], key, place[1]) for key in keys]
             with state.begin() as tx:
-                tx.hints.put_many("customers", "crm", hints, datetime.now(UTC))
-            begun = time.perf_counter()
-            while _left(state):
-                if time.perf_counter() - begun > 600:
-                    raise SystemExit("the workers did not come to an end")
-                time.sleep(0.05)
-            seconds = time.perf_counter() - begun
+                tx.hints.put_many("customers", "crm", some, datetime.now(UTC))
+            seconds, rate = _until_done(state, records, lambda tx: sum(tx.hints.counts().values()))
             used = sum(worker.cpu for worker in workers) - before
         control.clear_faults()
-        settle(config, {"unchanged": 2 * records}, sweep=True)
-    print(
-        f"{count} workers: {records / seconds:6.1f} records/s, {seconds:.1f} s, "
-        f"{used / records * 1000:.1f} ms of CPU a record, {used / seconds:.2f} cores"
-    )
+        settle(written(Path(name), url, served), {"unchanged": 2 * records}, sweep=True)
+    return seconds, rate, used
+
+
+def first(url: str, size: Size) -> Measured:
+    """From the moment they may begin until the first load is done."""
+    with (
+        tempfile.TemporaryDirectory(prefix="weft-bench-") as name,
+        BusinessCentralPair().serve(size.records, 0) as served,
+        State.open(url) as state,
+    ):
+        config, [control] = _config(Path(name), url, served, size), served.controls
+        with state.begin() as tx:
+            tx.pauses.pause("*", "the benchmark", "all workers begin together", datetime.now(UTC))
+        control.add_fault(Fault("slow", seconds=size.latency, count=None))
+        with at_work(config, size.workers) as workers:
+            time.sleep(TOGETHER)
+            before = sum(worker.cpu for worker in workers)
+            with state.begin() as tx:
+                tx.pauses.resume("*", "the benchmark", datetime.now(UTC))
+            seconds, rate = _until_done(state, size.records, lambda tx: _unlinked(tx, size.records))
+            used = sum(worker.cpu for worker in workers) - before
+        control.clear_faults()
+        settle(written(Path(name), url, served), {"unchanged": 2 * size.records}, sweep=True)
+    return seconds, rate, used
+
+
+def _unlinked(tx: Tx, records: int) -> int:
+    return 0 if tx.cursors.all("customers") else max(1, records - tx.links.count())
+
+
+def _config(folder: Path, url: str, served: Served, size: Size) -> Path:
+    return written(folder, url, served, size.requests * size.workers, size.batch)
+
+
+def _until_done(state: State, records: int, left: Callable[[Tx], int]) -> tuple[float, float]:
+    """Seconds until nothing is left, and records a second between a tenth and nine tenths of the way."""
+    begun = time.perf_counter()
+    passed: list[tuple[float, int]] = []
+    while True:
+        with state.begin(writes=False) as tx:
+            now = left(tx)
+        seconds = time.perf_counter() - begun
+        if records // 10 <= records - now <= records * 9 // 10:
+            passed.append((seconds, now))
+        if not now:
+            (start, many), (end, few) = passed[0], passed[-1]
+            return seconds, (many - few) / (end - start)
+        if seconds > PATIENCE:
+            raise SystemExit("the workers did not come to an end")
+        time.sleep(0.05)
 
 
 def _place(state: State) -> tuple[str, str]:
@@ -171,25 +242,23 @@ def _place(state: State) -> tuple[str, str]:
         return link.left_object, link.left_company
 
 
-def _left(state: State) -> bool:
-    def any_left(tx: Tx) -> bool:
-        return any(tx.hints.counts().values())
-
-    with state.begin(writes=False) as tx:
-        return any_left(tx)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.daemon", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="how long to watch it idle")
     parser.add_argument("--postgresql", metavar="URL", help="a server on which databases may be created")
+    parser.add_argument("--case", choices=("first", "hints"), default="first")
     parser.add_argument("--workers", default="1,2,4")
-    parser.add_argument("--records", type=int, default=2000)
+    parser.add_argument("--records", type=int, default=2400)
+    parser.add_argument("--requests", type=int, default=1, help="requests that a worker has under way at a connection")
+    parser.add_argument("--batch", type=int, default=5, help="records that travel together")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds a request takes longer")
     given = parser.parse_args()
     if given.postgresql:
-        counts = [int(count) for count in given.workers.split(",")]
-        scaling(given.postgresql, counts, given.records, given.latency)
+        sizes = [
+            Size(int(count), given.records, given.latency, given.requests, given.batch)
+            for count in given.workers.split(",")
+        ]
+        scaling(given.postgresql, sizes, first if given.case == "first" else hints)
     else:
         idling(given.seconds)
 

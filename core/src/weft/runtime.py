@@ -73,6 +73,8 @@ class Runtime:
         self._impossible: dict[tuple[str, str], list[Impossible]] = {}
         self._tables: dict[tuple[str, str], ReferenceTables] = {}
         self._limits: dict[str, int] = {}
+        self.others = 0
+        """Other workers that are alive."""
         self.helpers = 0
         """Other workers that could take a part of a pass now."""
         self.membership: Membership | None = None
@@ -248,6 +250,11 @@ class Runtime:
         limiter = getattr(opened.session, "limiter", None) if opened is not None else None
         if limiter is not None:
             limiter.allow(requests)
+
+    def share(self, connection: str) -> int:
+        """How many requests may be under way on a connection."""
+        limits = self.config.limits
+        return self._limits.get(connection) or limits.of(connection).concurrency or limits.concurrency
 
     async def companies(self, connection: str, flow: FlowConfig, side: Side) -> tuple[str, ...]:
         """The keys of the companies a flow works with on a connection, ('',) where there are none.

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+
+import pytest
+from tests.core.jobs.conftest import Pair
 
 from weft import around
 from weft.jobs.job import Job
+from weft.sync import portions
 
 CHANGES = Job("customers", "bulk", "changes")
 
@@ -180,3 +185,39 @@ async def test_a_job_that_takes_too_long_is_cut_off_and_taken_up_again(pair: Any
     slow.may.set()
     async with pair.working():
         await until(lambda: pair.names() == ["Adatum"])
+
+
+class Watched:
+    """A plugin through which writes take a moment."""
+
+    def __init__(self) -> None:
+        @around("write", kind="memerp")
+        async def write(call: Any) -> AsyncIterator[Any]:
+            await asyncio.sleep(0.05)
+            async for outcome in call():
+                yield outcome
+
+        self.write = write
+
+
+async def test_workers_share_a_first_load(
+    tmp_path: Path, postgres_url: str, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portions, "SIZE", 5)
+    one = Pair(tmp_path, postgres_url, extra={"watched": Watched()})
+    other = Pair(tmp_path, postgres_url, crm=one.crm, erp=one.erp, extra={"watched": Watched()})
+    for n in range(120):
+        one.crm.put("Accounts", Name=f"A{n:03}", Tax=f"DE{n}")
+    async with one.runtime() as runtime:
+        await runtime.state.write(lambda tx: tx.pauses.pause("*", "kim", "wait for all", one.clock.now()))
+    async with one.working() as first, other.working() as second:
+        await until(lambda: first.runtime.others == second.runtime.others == 1)
+        await first.runtime.state.write(lambda tx: tx.pauses.resume("*", "kim", one.clock.now()))
+        await until(lambda: first.runtime.state.read(lambda tx: bool(tx.cursors.all("customers"))))
+        await until(lambda: not first._active and not second._active)
+        assert one.names() == [f"A{n:03}" for n in range(120)]
+        runs = await first.runtime.state.read(lambda tx: tx.runs.page())
+    lent = sum((run.counts or {}).get("created", 0) for run in runs if run.mode == "portions")
+    [load] = [run.counts or {} for run in runs if run.mode == "first"]
+    assert 0 < lent <= load["handed over"]
+    assert load["created"] + lent == 120

@@ -15,6 +15,7 @@ from weft.errors import StateError
 from weft.records import Hint, Subscription
 from weft.state import Intent, LeaseLost, Run, State, Taken
 from weft.state.membership import Membership
+from weft.state.portions import Portion
 from weft.state.tables import schedules, workers
 from weft.state.tx import Tx
 
@@ -78,12 +79,16 @@ def test_what_a_dead_worker_leaves_is_for_others(
         assert tx.claims.take(other, ["b", "c"], now) == {"c"}
         tx.hints.put_many("f", "crm", [Hint("Account", "A1")], now)
         assert tx.hints.take("f", "w1", now)
+        for run in ("r1", "r2", "r2"):
+            tx.portions.put(Portion("f", run, run))
+        assert [tx.portions.take("f", worker).run for worker in ("w2", "w1", "w2")] == ["r1", "r2", "r2"]
     expire(state, "w1")
     with state.begin() as tx:
         assert tx.workers.take_over("w1", "w2", now) == Taken("w1", runs=1, in_doubt=1, claims=2, hints=1)
         assert {i.id: i.state for i in tx.intents.unsettled("customers")} == {
             "sent": "in_doubt", "unsent": "open", "theirs": "open"}  # fmt: skip
         assert (tx.runs.get("r1").state, tx.runs.get("r2").state) == ("lost", "running")
+        assert (tx.portions.ready(), len(tx.portions.left("r1")), len(tx.portions.left("r2"))) == ({"f": 1}, 0, 2)
         assert tx.claims.take(other, ["b"], now) == {"b"}
         tx.claims.release(mine, ["b"])  # not its own any more
         assert tx.claims.count() == {"w2": 2}
@@ -129,46 +134,6 @@ async def test_a_worker_stopped_in_the_middle_of_a_transaction_is_taken_over(pos
                 await held
             lock = await until(lambda: other.try_lock("flow:customers"))
             lock.release()
-
-
-@pytest.mark.parametrize("lost", ["given back", "taken"])
-async def test_claims_the_database_did_not_take_back_are_free_again_at_once(postgres_url: str, lost: str) -> None:
-    """Its answer to a claim, or a release, got lost: nobody here holds the record, and the row is still there."""
-
-    def wanted(tx: Tx) -> dict[str, set[str]]:
-        return {"a": {"crm/a"}, "b": {"crm/b"}}
-
-    def away(tx: Tx) -> None:
-        raise StateError("the state cannot be reached")
-
-    def nothing(tx: Tx) -> None:
-        return None
-
-    with State.open(postgres_url) as one, State.open(postgres_url) as other:
-        async with Membership(one), Membership(other):
-            if lost == "taken":
-                done = one.write
-
-                async def unanswered(fn: Any) -> Any:
-                    await done(fn)
-                    raise StateError("the connection is lost")
-
-                one.write = unanswered
-                with pytest.raises(StateError):
-                    await one.claims.take(wanted, nothing)
-                one.write = done
-            else:
-                await one.claims.take(wanted, nothing)
-                one.write, done = (lambda fn: other.write(away)), one.write
-                await one.claims.release({"crm/a", "crm/b"})
-                one.write = done
-            got, _ = await other.claims.take(wanted, nothing)
-            assert got == {}
-            got, _ = await one.claims.take(lambda tx: {"a": {"crm/a"}}, nothing)
-            assert got == {"a": {"crm/a"}}
-            await one.claims.tidy()
-            got, _ = await other.claims.take(wanted, nothing)
-            assert got == {"b": {"crm/b"}}  # what is held stays held
 
 
 def test_a_lock_that_was_released_is_free_at_once(postgres_url: str) -> None:

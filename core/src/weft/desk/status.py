@@ -159,9 +159,10 @@ def _held_up(config: FlowConfig, found: FlowStatus, shared: Shared) -> str:
 
 
 def _last(tx: Tx, name: str, state: str | None = None) -> Run | None:
-    """The newest run that was to bring records into agreement: a plan or a person's work on links is none."""
+    """The newest run that was to bring records into agreement: a plan or a person's work on links is none, nor is
+    a hand lent to a first load."""
     runs = tx.runs.page(limit=RUNS, flow=name, state=state)
-    return next((run for run in runs if run.mode in MOVING), None)
+    return next((run for run in runs if run.mode in MOVING and run.mode != "portions"), None)
 
 
 def _up_to(cursor: Cursor) -> ReadUpTo:

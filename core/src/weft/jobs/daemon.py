@@ -39,6 +39,8 @@ STEADY = 1.0
 """Seconds between two looks at schedules and requests."""
 AGAIN = 0.5
 """Seconds after which a job that was queued is offered to the queue again, should the state still want it."""
+LOADS = ("changes", "sweep", "portions")
+"""Jobs that may have portions of a first load under way."""
 LEFT = 30.0
 """Seconds between two looks at the same flow's writes in doubt."""
 UPKEEP = 60.0
@@ -222,7 +224,7 @@ class Daemon:
             patience = LEFT if job.what == "due" and job in found.left else AGAIN
             if now - self._offered.get(job.name, -LEFT) < patience:
                 continue
-            if job.what in ("hints", "due") and self._rest.left(job.flow):
+            if job.what in ("hints", "due", "portions") and self._rest.left(job.flow):
                 continue
             self._offered[job.name] = now
             await self._queue.put(job)
@@ -236,6 +238,8 @@ class Daemon:
         task = asyncio.current_task()
         if task is None or job in self._active:
             return
+        if job.what == "portions" and any(one.flow == job.flow and one.what in LOADS for one in self._active):
+            return  # it has its hands full with them
         self._active[job], self._tasks[job] = self.runtime.clock.now(), task
         try:
             report = await carry_out(self.runtime, job)
@@ -290,6 +294,7 @@ class Daemon:
             runtime.limit(name, max(1, count))
         me = runtime.state.worker
         others = [worker for worker in self._workers if worker.id != me and not worker.stopping]
+        runtime.others = len(others)
         runtime.helpers = sum(1 for one in others if (one.info or {}).get("free", {}).get("bulk", 0) > 0)
 
     async def _take_over(self, dead: str) -> None:

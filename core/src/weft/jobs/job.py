@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from weft.records import Lane
 
-What = Literal["changes", "sweep", "hints", "due"]
+What = Literal["changes", "sweep", "hints", "due", "portions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Job:
 
     ``changes``: what changed since the cursors, or the first load. ``sweep``: everything. ``hints``: records
     that were hinted at in the lane. ``due``: what waits for a time that has come, and what dead workers left.
-    Several ``slot`` of the same hints may be carried out at once; each takes others of them.
+    ``portions``: records of a first load that another worker has staged. Several ``slot`` of the same hints or
+    portions may be carried out at once; each takes others of them.
     """
 
     flow: str
@@ -35,5 +36,11 @@ class Job:
         return cls(flow, lane, what, int(slot))  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        words = {"changes": "changes", "sweep": "sweep", "hints": f"{self.lane} hints", "due": "what is due"}
+        words = {
+            "changes": "changes",
+            "sweep": "sweep",
+            "hints": f"{self.lane} hints",
+            "due": "what is due",
+            "portions": "the first load",
+        }
         return f"{words[self.what]} of {self.flow}"

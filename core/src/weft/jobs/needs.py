@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PASSES = ("changes", "first", "sweep")
 BATCH = 100
 """So many hints are worth one job; more of them are shared out among several."""
+PORTIONS = 2
+"""So many portions of a first load are worth the help of another worker."""
 SLOTS = 16
 
 
@@ -55,12 +57,15 @@ def quick(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
 
 
 def steady(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
-    """Passes over whole flows: by schedule, by request, after a worker died; what was left in doubt."""
+    """Passes over whole flows, by schedule, by request, after a worker died; a hand in first loads; what was left in
+    doubt."""
     needs = Needs(held=held(flows, tx, now))
     turns = tx.schedules.all()
     lost = tx.runs.lost(PASSES)
     whole = tx.hints.whole(now)
     left = tx.intents.flows_left(now)
+    portions = tx.portions.ready()
+    others = len(tx.workers.alive()) - 1 if portions else 0
     asked: dict[str, list[Request]] = {}
     for request in tx.requests.waiting():
         asked.setdefault(request.flow, []).append(request)
@@ -79,6 +84,8 @@ def steady(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
             or any(request.what == "sync" for request in mine)
         ):
             needs.jobs.append(Job(name, "bulk", "changes"))
+        slots = min(others, -(-portions.get(name, 0) // PORTIONS))
+        needs.jobs += [Job(name, "bulk", "portions", slot) for slot in range(slots)]
         if name in left:
             needs.left.add(Job(name, "live", "due"))
     needs.jobs += needs.left

@@ -33,6 +33,8 @@ async def carry_out(runtime: Runtime, job: Job) -> Report | None:
         if held({job.flow: config}, tx, now):
             return False
         asked[:] = []
+        if job.what == "portions":
+            return tx.portions.offered(job.flow)
         if job.what in ("hints", "due"):
             return bool(tx.cursors.all(job.flow))
         # The turn has come, and what was asked for is done with it.
@@ -43,7 +45,7 @@ async def carry_out(runtime: Runtime, job: Job) -> Report | None:
 
     if not await runtime.state.write(begin):
         return None
-    if job.what in ("hints", "due"):
+    if job.what in ("hints", "due", "portions"):
         report = await run_flow(runtime, job.flow, mode=job.what, lane=job.lane)
     else:
         report = await run_flow(runtime, job.flow, lane=job.lane, sweep=job.what == "sweep")

@@ -30,7 +30,7 @@ from weft.state.tables import metadata
 from weft.state.types import UtcTime, time_text
 
 FORMAT = 1
-LEFT_OUT = frozenset({"claims", "sessions", "workers"})
+LEFT_OUT = frozenset({"claims", "portions", "sessions", "workers"})
 """Tables of running processes and of people who are signed in."""
 COUNTERS = ("link_ids", "settlements")
 """Sequences on PostgreSQL, rows of ``meta`` on SQLite."""

@@ -39,7 +39,7 @@ _NAMES = tuple(f.name for f in fields(Run))
 _COLUMNS = [table.c[name] for name in _NAMES]
 _WITHOUT_PLAN = [null() if name == "plan" else table.c[name] for name in _NAMES]
 
-MOVING = ("changes", "first", "sweep", "keys", "hints", "due")
+MOVING = ("changes", "first", "sweep", "keys", "hints", "due", "portions")
 """Modes of runs that bring records into agreement; their counts make the statistics."""
 
 

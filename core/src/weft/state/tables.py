@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from weft.state.types import Id, Json, UtcTime
+from weft.state.types import Id, Json, Key, UtcTime
 
 metadata = MetaData(
     naming_convention={
@@ -62,12 +62,12 @@ links = Table(
     Column("left_connection", Text, nullable=False),
     Column("left_company", Text, nullable=False),
     Column("left_object", Text, nullable=False),
-    Column("left_key", Text, nullable=False),
+    Column("left_key", Key, nullable=False),
     Column("left_variant", Text, nullable=False),
     Column("right_connection", Text, nullable=False),
     Column("right_company", Text, nullable=False),
     Column("right_object", Text, nullable=False),
-    Column("right_key", Text, nullable=False),
+    Column("right_key", Key, nullable=False),
     Column("right_variant", Text, nullable=False),
     Column("left_base", Text),
     Column("right_base", Text),
@@ -397,6 +397,19 @@ claims = Table(
     Column("epoch", Integer, nullable=False),
     _time("at"),
     Index("ix_claims_worker", "worker"),
+)
+
+portions = Table(
+    "portions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("flow", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("taken_by", Text),
+    Index("ix_portions_flow", "flow", "id"),
+    sqlite_autoincrement=True,
 )
 
 schedules = Table("schedules", metadata, Column("flow", Text, primary_key=True), _time("at"))

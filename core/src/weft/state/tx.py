@@ -18,6 +18,7 @@ from weft.state.issues import Issues
 from weft.state.journal import Journal
 from weft.state.links import Links
 from weft.state.pauses import Pauses
+from weft.state.portions import Portions
 from weft.state.proofs import Proofs
 from weft.state.quarantine import Quarantine
 from weft.state.requests import Requests
@@ -49,6 +50,7 @@ class Tx:
         "journal",
         "links",
         "pauses",
+        "portions",
         "proofs",
         "quarantine",
         "requests",
@@ -79,6 +81,7 @@ class Tx:
         self.guards = Guards(connection)
         self.quarantine = Quarantine(connection)
         self.pauses = Pauses(connection)
+        self.portions = Portions(connection)
         self.requests = Requests(connection)
         self.workers = Workers(connection)
         self.claims = Claims(connection)

@@ -14,6 +14,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from weft.model.values import decode, encode
 
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared byte by byte, so that its index finds what begins so."""
 Id = BigInteger().with_variant(Integer(), "sqlite")
 """64-bit row ids; SQLite wants the word INTEGER to use its row id."""
 

@@ -17,7 +17,7 @@ from sqlalchemy import table as table_clause
 from weft.errors import StateError
 from weft.state import sql
 from weft.state.engine import sessions_of
-from weft.state.tables import claims, hints, intents, runs
+from weft.state.tables import claims, hints, intents, portions, runs
 from weft.state.tables import workers as table
 
 LOST = "lost"
@@ -161,6 +161,9 @@ class Workers:
         if doubts:
             statement = update(intents).where(intents.c.id == bindparam("_id"))
             self._db.execute(statement.values(state="in_doubt", settle_after=bindparam("_until")), doubts)
+        # What it staged goes with it, what it was at is for others.
+        self._db.execute(delete(portions).where(portions.c.run.in_(cut)))
+        self._db.execute(update(portions).where(portions.c.taken_by == id).values(taken_by=None))
         ended_runs = self._db.execute(
             update(runs).where(runs.c.worker == id, runs.c.state == "running").values(state=LOST, finished_at=at)
         ).rowcount

@@ -21,7 +21,7 @@ from weft.meter import Meter
 from weft.state.runs import Run as RunRow
 from weft.state.workers import LeaseLost
 from weft.sync.changes import changes, followed, is_new, sweep_all, sweep_due
-from weft.sync.first import first_load
+from weft.sync.first import first_load, lend_a_hand
 from weft.sync.flow import build
 from weft.sync.guards import GuardStop
 from weft.sync.parents import Parents
@@ -150,13 +150,14 @@ async def run_flow(
     """One run of one flow, start to finish. Never raises for the systems' or the user's errors.
 
     ``mode`` None: what changed, or everything where that is due. ``hints``: only what was hinted at in the lane;
-    ``due``: only what waits for a time that has come, and what earlier runs left; ``keys``: all of these. Passes
-    over a flow do not overlap; ``hints`` and ``due`` run beside them.
+    ``due``: only what waits for a time that has come, and what earlier runs left; ``keys``: all of these;
+    ``portions``: a part of the first load that another worker has staged. Passes over a flow do not overlap;
+    ``hints``, ``due`` and ``portions`` run beside them.
 
     :raises LeaseLost: another worker has taken this one over.
     """
     started = runtime.clock.now()
-    alone = mode not in ("hints", "due") and not plan_only
+    alone = mode not in ("hints", "due", "portions") and not plan_only
     lock = await runtime.state.try_lock(f"flow:{name}") if alone else None
     if lock is None and alone:
         return Report(name, "", "stopped", {}, started, started, f"{name} is already running", 1, busy=True)
@@ -250,6 +251,9 @@ async def _steps(run: Run, mode: Mode | None, sweep: bool) -> None:
     pipeline = _pipeline(run)
     if mode == "hints":
         await hinted(run, pipeline, run.lane)
+        return
+    if mode == "portions":
+        await lend_a_hand(run, pipeline)
         return
     await leftovers(run, pipeline)
     if mode == "due":

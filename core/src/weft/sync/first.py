@@ -11,14 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from weft.records import Side, Target
+from weft.records import Problem, Side, Target
 from weft.state.cursors import Cursor
 from weft.sync import deletes
 from weft.sync.capture import scan
 from weft.sync.identify import Candidates, match_value, rules_of
 from weft.sync.known import key_of, links_of
+from weft.sync.portions import GivenMatcher, Shared, Staged, lend
+from weft.sync.route import route
 from weft.sync.scratch import Place, Scratch
 from weft.sync.settle import Settlement
 from weft.sync.work import Caught
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
 
 PAGE = 500
 AT_ONCE = 3
-"""Pages under way: while the systems work on the writes of one, the next is decided."""
+"""Pages under way on one worker: while the systems work on the writes of one, the next is decided."""
+MOST = 16
+"""Pages under way, however many workers there are."""
 
 T = TypeVar("T")
 Value = tuple[tuple[str, ...], tuple[str, ...]]
@@ -115,11 +120,25 @@ async def first_load(run: Run, pipeline: Pipeline) -> None:
 
 async def _bring_staged(run: Run, pipeline: Pipeline, scratch: Scratch, mark: int) -> None:
     matcher = StagedMatcher(scratch)
-    live, pipeline.matcher = pipeline.matcher, matcher
+    given = GivenMatcher(matcher)
+    live, pipeline.matcher = pipeline.matcher, given
     try:
-        await _bring_all(run, pipeline, scratch, matcher, mark)
+        async with Shared(run, given, partial(_bring_portion, run, pipeline)) as shared:
+            await _bring_all(run, pipeline, scratch, matcher, shared, mark)
     finally:
         pipeline.matcher = live
+
+
+async def lend_a_hand(run: Run, pipeline: Pipeline) -> None:
+    """Take part in the first load of a flow that another run has staged."""
+    pipeline.matcher = given = GivenMatcher(pipeline.matcher)
+    await lend(run, given, partial(_bring_portion, run, pipeline))
+
+
+async def _bring_portion(run: Run, pipeline: Pipeline, staged: Staged) -> None:
+    end = run.flow.end("left" if staged.side == "left" else "right", staged.connection)
+    compiled = end.mappings[staged.variant]
+    await _bring(run, pipeline, end, staged.company, compiled, staged.records, staged.mark)
 
 
 async def _together(reads: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -184,7 +203,9 @@ def _place_of(link: Link, side: Side) -> Place:
     return Place(side, link.right_connection, link.right_company, link.right_variant)
 
 
-async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher, mark: int) -> None:
+async def _bring_all(
+    run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher, shared: Shared, mark: int
+) -> None:
     for end in run.flow.ends():
         for company in end.companies:
             for variant, compiled in end.listed.items():
@@ -194,20 +215,58 @@ async def _bring_all(run: Run, pipeline: Pipeline, scratch: Scratch, matcher: St
                 async def bring(
                     page: list[Caught], end: End = end, company: str = company, compiled: CompiledMapping = compiled
                 ) -> None:
-                    await _bring(run, pipeline, end, company, compiled, page, mark)
+                    if run.runtime.others and not run.plan_only:
+                        await _offer(run, pipeline, end, company, compiled, page, mark, shared)
+                    else:
+                        await _bring(run, pipeline, end, company, compiled, page, mark)
                     matcher.release(end, [one.record.key for one in page])
 
-                await _overlapping(pages, bring)
+                await _overlapping(run, pages, bring)
 
 
-async def _overlapping(pages: Iterator[list[Caught]], bring: Callable[[list[Caught]], Awaitable[None]]) -> None:
+async def _offer(
+    run: Run,
+    pipeline: Pipeline,
+    end: End,
+    company: str,
+    compiled: CompiledMapping,
+    page: Sequence[Caught],
+    mark: int,
+    shared: Shared,
+) -> None:
+    """What is new in a staged page, for any worker; returns once all of it is settled."""
+    fresh, reread = await _sorted(run, end, company, page, mark)
+    targets: dict[Target, list[Caught]] = defaultdict(list)
+    if end.side == "right":
+        targets[Target(end.connection, company)] = fresh
+    else:
+        routed = await route(run, pipeline.router, [one.canonical for one in fresh if one.canonical is not None])
+        for one, wanted in zip(fresh, routed, strict=True):
+            for target in () if isinstance(wanted, Problem) else wanted:  # whoever brings it in says what is wrong
+                targets[target].append(one)
+    answers: dict[Target, dict[str, Candidates]] = {}
+    for target, ones in targets.items():
+        far = run.flow.left if end.side == "right" else run.flow.rights[target.connection]
+        found = await pipeline.matcher.candidates(run, end, far, target, ones)
+        answers[target] = {one.record.key: found.get(one.record.key) or Candidates() for one in ones}
+    variant = compiled.mapping.variant
+    if fresh:
+        await shared.bring(Staged(end.side, end.connection, company, variant, mark, fresh, answers, {}))
+    if reread:
+        await pipeline.keys(end, compiled, company, reread)
+    run.tell()
+
+
+async def _overlapping(
+    run: Run, pages: Iterator[list[Caught]], bring: Callable[[list[Caught]], Awaitable[None]]
+) -> None:
     """A few pages under way at a time. After a failure no other begins, those under way are finished:
     what they have sent must be settled."""
     running: set[asyncio.Future[None]] = set()
     failed: list[BaseException] = []
     try:
         for page in pages:
-            if len(running) >= AT_ONCE:
+            if len(running) >= min(AT_ONCE * (1 + run.runtime.others), MOST):
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 failed += [error for one in done if (error := one.exception()) is not None]
                 if failed:
@@ -277,8 +336,25 @@ async def _bring(
     page: Sequence[Caught],
     mark: int,
 ) -> None:
-    """One staged page through the cycle. What is linked by now is read fresh, if it needs a look at all:
-    the staged copy may be older than a link that was settled after the ``mark``."""
+    """One staged page through the cycle."""
+    fresh, reread = await _sorted(run, end, company, page, mark)
+    settlement = Settlement(run)
+    keys = [one.record.key for one in fresh]
+    async with pipeline.claimed(end, compiled, company, keys, settlement, mark) as claim:
+        fresh = [one for one in fresh if one.record.key not in claim.refused]
+        await pipeline.caught(end, compiled, company, fresh, settlement, claim)
+        await settlement.commit(claim)
+    if reread:
+        await pipeline.keys(end, compiled, company, reread)
+    run.counts["paired"] = run.counts["linked"]
+    run.tell()
+
+
+async def _sorted(
+    run: Run, end: End, company: str, page: Sequence[Caught], mark: int
+) -> tuple[list[Caught], list[str]]:
+    """Records that have no link, and the keys of those that are to be read fresh: what is linked by now needs no
+    look at all, or else its staged copy may be older than a link that was settled after the ``mark``."""
     links = await links_of(run, end, company, [one.record.key for one in page])
     fresh: list[Caught] = []
     reread: list[str] = []
@@ -293,13 +369,4 @@ async def _bring(
             run.counts["unchanged"] += 1
         elif None in prints or incomplete or any(link.settled <= mark for link in known):
             reread.append(one.record.key)
-    settlement = Settlement(run)
-    keys = [one.record.key for one in fresh]
-    async with pipeline.claimed(end, compiled, company, keys, settlement, mark) as claim:
-        fresh = [one for one in fresh if one.record.key not in claim.refused]
-        await pipeline.caught(end, compiled, company, fresh, settlement, claim)
-        await settlement.commit(claim)
-    if reread:
-        await pipeline.keys(end, compiled, company, reread)
-    run.counts["paired"] = run.counts["linked"]
-    run.tell()
+    return fresh, reread

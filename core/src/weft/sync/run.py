@@ -28,7 +28,7 @@ TURNS = 4
 at hand take the processor: else the system would wait for us, and then we for it."""
 SLICE = 125
 """Records mapped at a stretch: so many fit the processor's cache, and what has arrived meanwhile gets its turn."""
-Mode = Literal["changes", "first", "sweep", "keys", "hints", "due", "plan", "verify"]
+Mode = Literal["changes", "first", "sweep", "keys", "hints", "due", "portions", "plan", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,11 @@ class Run:
     def now(self) -> datetime:
         now: datetime = self.runtime.clock.now()
         return now
+
+    @property
+    def loads(self) -> bool:
+        """Is it a first load, or a part of one?"""
+        return self.mode in ("first", "portions")
 
     async def mark(self) -> int:
         """The last settlement so far: what is read from now on is younger."""

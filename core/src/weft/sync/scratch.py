@@ -82,7 +82,7 @@ class Scratch:
         rows = []
         matches = []
         for id_, (key, index) in enumerate(newest.items(), following):
-            rows.append((id_, *place, key, _write(caught[index])))
+            rows.append((id_, *place, key, write_caught(caught[index])))
             if values:
                 for rule, value in values[index]:
                     matches.append((*place, _SEPARATOR.join(rule), _SEPARATOR.join(value), id_))
@@ -113,7 +113,7 @@ class Scratch:
             if not rows:
                 return
             last = rows[-1][0]
-            yield [_read(body) for _, body in rows]
+            yield [read_caught(body) for _, body in rows]
 
     def get(self, place: Place, keys: Sequence[str]) -> dict[str, Caught]:
         """Staged records by key."""
@@ -125,7 +125,7 @@ class Scratch:
                 "AND key IN (SELECT value FROM json_each(?))",
                 (*place, json.dumps(batch)),
             ):
-                found[key] = _read(body)
+                found[key] = read_caught(body)
         return found
 
     def matching(
@@ -143,7 +143,7 @@ class Scratch:
                 (place.side, _SEPARATOR.join(rule), json.dumps(list(asked)), *place[1:], FEW),
             )
             for value, body in rows:
-                found[asked[value]].append(_read(body))
+                found[asked[value]].append(read_caught(body))
         return dict(found)
 
     def rivals(self, side: str, rule: tuple[str, ...], value: tuple[str, ...], key: str) -> list[str]:
@@ -162,7 +162,8 @@ class Scratch:
         return int(row.fetchone()[0])
 
 
-def _write(caught: Caught) -> str:
+def write_caught(caught: Caught) -> str:
+    """A mapped record as text, without what its system sent. See :func:`read_caught`."""
     record, canonical = caught.record, caught.canonical
     body: dict[str, Any] = {
         "o": record.object,
@@ -210,7 +211,7 @@ def _unpack(body: dict[str, Any], changed_at: datetime | None, changed_by: str |
     )
 
 
-def _read(text: str) -> Caught:
+def read_caught(text: str) -> Caught:
     body = decode(text)
     record = Record(body["o"], body["k"], {}, body["c"], body["v"], body["t"], body["b"])
     canonical = _unpack(body["x"], body["t"], body["b"]) if "x" in body else None

@@ -193,7 +193,7 @@ class Settlement:
     def _lag(self, work: Work, outcome: str, side: str) -> None:
         """Count how old a change was when it was written; a first load writes what changed long ago."""
         source = work.right if side == "left" else work.left
-        if outcome in ("created", "updated") and side and self.run.mode != "first" and source.caught is not None:
+        if outcome in ("created", "updated") and side and not self.run.loads and source.caught is not None:
             changed = source.caught.record.changed_at
             if changed is not None:
                 self.run.lags[lag_name(max((self.run.now - changed).total_seconds(), 0))] += 1
