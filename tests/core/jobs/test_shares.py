@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from weft.jobs.rest import Rest
 from weft.jobs.shares import Shares, share
+from weft.jobs.sharing import sharing
 from weft.net.limiter import AdaptiveLimiter
 from weft.state.workers import Worker
 
@@ -109,3 +111,15 @@ def test_rest_grows_with_every_failure_and_ends_with_a_success() -> None:
     rest.succeeded("f")
     assert rest.left("f") == 0
     assert rest.failed("f") == 1
+
+
+async def test_a_sync_beside_a_daemon_takes_its_share_only(pair: Any, postgres_url: str, until: Any) -> None:
+    pair.state_url = postgres_url
+    pair.config += "limits: {concurrency: 8}\n"
+    async with pair.working() as daemon:
+        await until(lambda: daemon._shares.in_force == {"crm": 8, "erp": 8})
+        async with pair.runtime() as runtime, sharing(runtime):
+            mine = runtime._limits
+            assert mine == {"crm": 4, "erp": 4}
+            assert daemon._shares.in_force == mine
+        await until(lambda: daemon._shares.in_force == {"crm": 8, "erp": 8})

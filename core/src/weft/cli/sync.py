@@ -59,12 +59,13 @@ def _runnable(app: App, tx: Tx, flows: tuple[str, ...]) -> list[str]:
 
 
 async def _sync(app: App, flows: tuple[str, ...], sweep: bool) -> tuple[list[Report], dict[str, int]]:
+    from weft.jobs.sharing import sharing
     from weft.sync.cycle import sync
 
     progress = console.Progress()
     with app.acting(create=True) as state:
         names = await state.read(lambda tx: _runnable(app, tx, flows))
-        async with app.runtime(state) as runtime:
+        async with app.runtime(state) as runtime, sharing(runtime):
             try:
                 reports = await sync(runtime, names, sweep=sweep, progress=progress)
             finally:

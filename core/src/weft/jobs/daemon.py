@@ -16,7 +16,7 @@ from weft.errors import StateError, WeftError
 from weft.jobs import needs
 from weft.jobs.job import Job
 from weft.jobs.rest import Rest
-from weft.jobs.shares import Shares
+from weft.jobs.sharing import LOOK, look_around, shares_of
 from weft.jobs.standing import Sessions, info
 from weft.jobs.subscriptions import Subscriber
 from weft.jobs.work import carry_out
@@ -63,12 +63,8 @@ class Daemon:
         self._active: dict[Job, datetime] = {}
         self._tasks: dict[Job, asyncio.Task[Any]] = {}
         self._offered: dict[str, float] = {}
-        self._workers: list[Worker] = []
-        limits = runtime.config.limits
-        self._shares = Shares(
-            {name: limits.of(name).concurrency or limits.concurrency for name in runtime.config.connections},
-            runtime.state.worker,
-        )
+        self._workers: Sequence[Worker] = []
+        self._shares = shares_of(runtime)
         self.subscriber = Subscriber(runtime, runtime.config.server.public_url)
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
@@ -127,7 +123,7 @@ class Daemon:
         rounds = (
             self._forever(self._quick, self.settings.poll.total_seconds(), self._wake),
             self._forever(self._steady, STEADY),
-            self._forever(self._look_around, self.settings.lease.total_seconds() / 4),
+            self._forever(self._look_around, self.settings.lease.total_seconds() * LOOK),
             self._forever(self._upkeep, UPKEEP),
             self._forever(self.subscriber.look, STEADY),
         )
@@ -285,13 +281,7 @@ class Daemon:
         if not runtime.state.place.sqlite:
             for dead in await runtime.state.read(lambda tx: tx.workers.overdue()):
                 await self._take_over(dead)
-        self._workers = await runtime.state.read(lambda tx: tx.workers.alive())
-        if self._shares.reach(self._workers, self._busy()):
-            await self.membership.beat()
-            self._workers = await runtime.state.read(lambda tx: tx.workers.alive())
-        self._shares.settle(self._workers, self._busy())
-        for name, count in self._shares.in_force.items():
-            runtime.limit(name, max(1, count))
+        self._workers = await look_around(runtime, self.membership, self._shares, self._busy)
         me = runtime.state.worker
         others = [worker for worker in self._workers if worker.id != me and not worker.stopping]
         runtime.others = len(others)
