@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from weft.mapping.currencies import ISO, Currencies
 from weft.model.values import Fields
 
 if TYPE_CHECKING:
@@ -394,5 +395,7 @@ class Context:
     lookup: Any = None
     limits: Any = None
     """The connection's :class:`weft.config.models.ConnectionLimits`."""
+    currencies: Currencies = ISO
+    """How many decimal places amounts have, by currency."""
     meter: Meter | None = None
     """To be handed to the :class:`~weft.net.session.HttpSession`, so that requests are measured."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weft.config.secrets import resolve
 from weft.errors import ConfigError, PluginError
 from weft.mapping.compile import CompiledMapping, compile_mapping
+from weft.mapping.currencies import Currencies
 from weft.mapping.loading import overlay
 from weft.meter import Meter
 from weft.model.catalogue import Catalogue
@@ -66,6 +67,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue.of(self.plugins, self.config)
+        self.currencies = Currencies(self.config.currencies)
         self._stack = AsyncExitStack()
         self._open: dict[str, _Connection] = {}
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -140,6 +142,7 @@ class Runtime:
                     kind=kind,
                     entities=self.catalogue.types,
                     ref_object=lambda name: self.object_of(connection, name),
+                    currencies=self.currencies,
                 )
                 for document in documents
             }
@@ -207,6 +210,7 @@ class Runtime:
             lookup=self.tables(connection, company),
             limits=self.config.limits.of(connection),
             meter=self.meter,
+            currencies=self.currencies,
         )
 
     async def session(self, connection: str) -> Any:
@@ -231,6 +235,7 @@ class Runtime:
             log=self.log.getChild(connection),
             limits=self.config.limits.of(connection),
             meter=self.meter,
+            currencies=self.currencies,
         )
         opening = self.plugins.call(kind, "weft_open", ctx=context)
         session = await self._stack.enter_async_context(opening)

@@ -9,6 +9,7 @@ import pytest
 
 from weft import yamlpos
 from weft.mapping.compile import CompiledMapping, compile_mapping
+from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.loading import parse
 from weft.model.entity import EntityType, Field
 from weft.records import Canonical, Record
@@ -106,13 +107,14 @@ def build() -> Callable[..., CompiledMapping]:
 
     head = "object: Account\nkey: [Id]\n"
 
-    def build(text: str, entity: str = "customer") -> CompiledMapping:
+    def build(text: str, entity: str = "customer", currencies: Currencies = ISO) -> CompiledMapping:
         if "entity:" not in text:
             text = f"entity: {entity}\n{head}{text}"
         mapping = parse(yamlpos.load(text, "maps/test.yaml"))
         return compile_mapping(
-            mapping, ENTITIES[mapping.entity], kind="acme", entities=ENTITIES, ref_object=OBJECTS.get
-        )
+            mapping, ENTITIES[mapping.entity], kind="acme", entities=ENTITIES, ref_object=OBJECTS.get,
+            currencies=currencies,
+        )  # fmt: skip
 
     return build
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from weft.mapping.comparison import Comparator
+from weft.mapping.currencies import Currencies
 from weft.model.values import ABSENT, Ref
 
 D = Decimal
@@ -77,3 +78,26 @@ def test_one_side_only(build):
     one = build("fields: {A: {from: name, compare: casefold}}")
     assert Comparator(one.entity, one, None).same("name", "a", "A")
     assert not Comparator(one.entity, None, None).same("name", "a", "A")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "currency", "a", "b", "same"),
+    [
+        ("compare: money", "compare: money", None, "1.234", "1.23", True),
+        ("compare: money", "compare: money", "USD", "1.234", "1.23", True),
+        ("compare: money", "compare: money", "KWD", "1.234", "1.23", False),
+        ("compare: money", "compare: money", "KWD", "1.2344", "1.234", True),
+        ("compare: money", "digits: 2", "KWD", "1.234", "1.23", True),
+        ("compare: money", "compare: money", "JPY", "0.45", "0.4", False),
+        ("digits: currency", "digits: currency", "JPY", "100.4", "100", True),
+        ("digits: currency", "compare: money", "HUF", "100.4", "100", True),
+        ("digits: currency", "digits: currency", None, "1.2344", "1.2341", False),
+    ],
+)
+def test_amounts_are_compared_by_their_currency(build, left, right, currency, a, b, same):
+    """A price may have more places than an amount: yen are told apart to two when compared as money."""
+    own = Currencies({"HUF": 0})
+    sides = [build(f"fields: {{A: {{from: credit_limit, {how}}}}}", currencies=own) for how in (left, right)]
+    comparator = Comparator(sides[0].entity, *sides)
+    assert comparator.in_currency(currency).same("credit_limit", Decimal(a), Decimal(b)) is same
+    assert comparator.in_currency(currency) is comparator.in_currency(currency)

@@ -97,6 +97,19 @@ def test_lines_are_edited_added_and_deleted(world: Any, shop: dict[str, str]) ->
         (3, 500, 5), (10, D("17.50"), 0)
     ]  # fmt: skip
     world.quiet()
+    # More of it at the same percentage: that stays, as does an amount that no percentage of two places makes.
+    world.edit_line("OrderProduct", kept, Quantity=4)
+    world.sync()
+    _, lines = agree(world, order)
+    assert (lines[0]["quantity"], lines[0]["discountPercent"], lines[0]["discountAmount"]) == (4, 5, 100)
+    world.edit_line("OrderProduct", kept, Quantity=3, discount="33.33")
+    world.sync()
+    _, lines = agree(world, order)
+    assert (lines[0]["quantity"], lines[0]["discountAmount"]) == (3, D("33.33"))
+    world.edit_line("OrderProduct", kept, percent=5)
+    world.sync()
+    there, lines = agree(world, order)
+    assert lines[0]["discountPercent"] == 5
     # And the other way: accounting changes a price and adds a line.
     world.bc("edit", set="salesOrderLines", key=lines[1]["id"], values={"unitPrice": 18})
     desk = world.partner("product", shop["desk"])

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 
 from weft.config.companies import Company
 from weft.config.values import Duration, Names, Strict
@@ -18,6 +18,9 @@ Direction = Literal["both", "left_to_right", "right_to_left"]
 OnConflict = Literal["owner", "newest", "review"]
 First = Literal["fill", "pair", "left", "right", "review"]
 Deletes = Literal["ignore", "ask", "deactivate", "delete"]
+
+Amount = Annotated[Decimal, Field(ge=0)]
+CurrencyOrDefault = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3}|default)$")]
 
 RESERVED = ("owner", "newest", "review", "both", "none", "left", "right")
 """Words of the flow's own settings; no connection may be called so."""
@@ -79,9 +82,18 @@ class Totals(Strict):
     """How document totals are compared with the lines and between the sides."""
 
     check: bool = Field(default=True, description="false writes documents without comparing totals")
-    tolerance: Decimal = Field(
-        default=Decimal("0.01"), ge=0, description="largest difference accepted, in the document's currency"
+    tolerance: Amount | dict[CurrencyOrDefault, Amount] = Field(
+        default=Decimal("0.01"),
+        description="largest difference accepted, in the document's currency; or by currency: `{KWD: 0.005, "
+        "default: 0.01}`",
     )
+
+    def allowed(self, currency: str | None) -> Decimal:
+        """The largest difference accepted in a currency; 0.01 where nothing is said of it."""
+        if not isinstance(self.tolerance, dict):
+            return self.tolerance
+        usual = self.tolerance.get("default", Decimal("0.01"))
+        return self.tolerance.get(currency or "", usual)
 
 
 class Retry(Strict):

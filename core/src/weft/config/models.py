@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from weft.config.flows import RESERVED, FlowConfig
 from weft.config.jobs import Jobs, Webhook
 from weft.config.server import ServerConfig
-from weft.config.values import ConnectionName, Duration, Strict
+from weft.config.values import ConnectionName, CurrencyCode, DecimalPlaces, Duration, Strict
 from weft.config.watching import Alerts, Retention, Telemetry
 from weft.model.declared import EntityDeclaration, Name
 
@@ -87,6 +87,10 @@ class Document(Strict):
         description="changes to packaged mappings, merged by field: connection -> entity -> variant -> mapping",
     )
     entities: dict[Name, EntityDeclaration] = Field(default_factory=dict, description="entities of your own, by name")
+    currencies: dict[CurrencyCode, DecimalPlaces] = Field(
+        default_factory=dict,
+        description="decimal places of amounts by currency, where they are not those of ISO 4217: `{HUF: 0}`",
+    )
     log: Log = Field(default_factory=Log, description="logging")
     limits: Limits = Field(default_factory=Limits, description="upper bounds on requests")
     server: ServerConfig = Field(default_factory=ServerConfig, description="HTTP API and dashboard of `weft run`")

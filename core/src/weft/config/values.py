@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -68,6 +69,10 @@ Names = Annotated[
 """Several names; one alone may stand without brackets."""
 
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
+
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""A currency as ISO 4217 writes it: ``EUR``."""
+DecimalPlaces = Annotated[int, Field(ge=0, le=6)]
 
 
 class Strict(BaseModel):

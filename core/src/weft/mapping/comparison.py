@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from weft.mapping.compile import CompiledMapping
-from weft.mapping.currencies import MINOR_UNITS, USUAL
+from weft.mapping.currencies import ISO, USUAL, Currencies
 from weft.mapping.exact import rounded
 from weft.mapping.spec import FieldSpec
 from weft.model.entity import EntityType, Field
@@ -25,10 +25,30 @@ Normal = Callable[[Any], Any]
 _NOT_DIGITS = re.compile(r"\D+")
 
 
+class Places(NamedTuple):
+    """How many decimal places amounts of a currency have."""
+
+    currencies: Currencies
+    currency: str | None
+
+    @property
+    def rounded(self) -> int:
+        """Of amounts that are rounded by their currency. Where it is not known, those of the currencies with the
+        most: no real difference is to be hidden."""
+        known = self.currencies.places(self.currency)
+        return self.currencies.most if known is None else known
+
+    @property
+    def compared(self) -> int:
+        """Of what is compared as money: the currency's, and two at least, for a price may have more than an amount."""
+        return max(self.currencies.places(self.currency) or 0, USUAL)
+
+
 class Comparator:
     """Compares values of an entity's fields (or of one collection's lines) between two mappings.
 
-    A None in place of a mapping stands for a side that keeps everything as it is.
+    A None in place of a mapping stands for a side that keeps everything as it is. Amounts are compared to the places
+    of ``currency``; ``in_currency`` gives the comparator of another one.
     """
 
     def __init__(
@@ -37,14 +57,32 @@ class Comparator:
         left: CompiledMapping | None,
         right: CompiledMapping | None,
         collection: str | None = None,
+        currency: str | None = None,
     ) -> None:
         self.entity = entity.lines[collection] if collection is not None else entity
+        self._of: tuple[EntityType, CompiledMapping | None, CompiledMapping | None, str | None] = (
+            entity, left, right, collection,
+        )  # fmt: skip
+        self._others: dict[str, Comparator] = {}
+        known = left or right
+        self._places = Places(known.currencies if known is not None else ISO, currency)
         self._specs: dict[str, list[FieldSpec]] = {}
         for side in (left, right):
             for spec in _specs(side, collection):
                 if spec.canonical is not None:
                     self._specs.setdefault(spec.canonical, []).append(spec)
-        self._normal: dict[str, Normal] = {name: _normal(found[0].field, found) for name, found in self._specs.items()}
+        self._normal: dict[str, Normal] = {
+            name: _normal(found[0].field, found, self._places) for name, found in self._specs.items()
+        }
+
+    def in_currency(self, currency: str | None) -> Comparator:
+        """The comparator of records whose amounts are in a currency; this one where it is not known."""
+        if not currency:
+            return self
+        found = self._others.get(currency)
+        if found is None:
+            found = self._others[currency] = Comparator(*self._of, currency=currency)
+        return found
 
     def normal(self, field: str, value: Any) -> Any:
         """``value`` in the coarsest form either side keeps; None for EMPTY, ABSENT for ABSENT."""
@@ -53,7 +91,7 @@ class Comparator:
         found = self._normal.get(field)
         if found is None:
             declared = self.entity.field(field) or Field(field, "any")
-            found = self._normal[field] = _normal(declared, [])
+            found = self._normal[field] = _normal(declared, [], self._places)
         return found(value)
 
     def same(self, field: str, a: Any, b: Any) -> bool:
@@ -77,7 +115,7 @@ def _specs(side: CompiledMapping | None, collection: str | None) -> Iterator[Fie
         yield from side.lines[collection].fields
 
 
-def _normal(field: Field, specs: list[FieldSpec]) -> Normal:
+def _normal(field: Field, specs: list[FieldSpec], currency: Places) -> Normal:
     ways = {spec.map.compare for spec in specs} - {"exact"}
     blanks = {
         value
@@ -98,7 +136,7 @@ def _normal(field: Field, specs: list[FieldSpec]) -> Normal:
         steps.append(lambda value: value.casefold() if isinstance(value, str) else value)
     if "digits" in ways:
         steps.append(lambda value: _NOT_DIGITS.sub("", value) if isinstance(value, str) else value)
-    places = _places(specs, money="money" in ways)
+    places = _places(specs, currency, money="money" in ways)
     if places is not None:
         number = places
         steps.append(lambda value: _round(value, number))
@@ -123,15 +161,13 @@ def _normal(field: Field, specs: list[FieldSpec]) -> Normal:
     return normal
 
 
-def _places(specs: list[FieldSpec], *, money: bool) -> int | None:
-    """The fewest decimal places a side keeps. Places that follow the currency are taken as those of
-    the currencies with the most, so that no real difference is hidden; a field compared as money
-    is compared to two places."""
+def _places(specs: list[FieldSpec], currency: Places, *, money: bool) -> int | None:
+    """The fewest decimal places a side keeps."""
     found = [spec.map.digits for spec in specs if isinstance(spec.map.digits, int)]
     if any(spec.map.digits == "currency" for spec in specs):
-        found.append(max(MINOR_UNITS.values()))
+        found.append(currency.rounded)
     if money:
-        found.append(USUAL)
+        found.append(currency.compared)
     return min(found) if found else None
 
 

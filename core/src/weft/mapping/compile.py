@@ -7,6 +7,7 @@ from typing import Any
 
 from weft.mapping import document
 from weft.mapping.compiled import CompiledMapping
+from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.expression import Expression, ExpressionError
 from weft.mapping.lines import CompiledLines
 from weft.mapping.loading import MappingError
@@ -29,11 +30,13 @@ def compile_mapping(
     kind: str,
     entities: Mapping[str, EntityType] | None = None,
     ref_object: RefObject | None = None,
+    currencies: Currencies = ISO,
 ) -> CompiledMapping:
     """Compile a document for an entity.
 
     ``entities`` are all canonical entities; ``ref_object`` tells the object in which the connection
-    keeps an entity. Raises :class:`MappingError` with every finding, one a line.
+    keeps an entity; ``currencies`` how many places amounts have. Raises :class:`MappingError` with every finding,
+    one a line.
     """
     report = Reporter(mapping, kind)
 
@@ -66,7 +69,7 @@ def compile_mapping(
     accepts, follow = (_rule(mapping, name, entity, report) for name in ("accepts", "follow"))
     if report.messages:
         raise MappingError("\n".join(report.messages))
-    return CompiledMapping(mapping, entity, kind, fields, lines, when, locked, accepts, follow)
+    return CompiledMapping(mapping, entity, kind, fields, lines, when, locked, accepts, follow, currencies)
 
 
 def _rule(mapping: document.Mapping, name: str, entity: EntityType, report: Reporter) -> Rule | None:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from weft.mapping import document
+from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.expression import Expression, ExpressionError
 from weft.mapping.lines import CompiledLines, placed
 from weft.mapping.matching import conditions, match_values
@@ -32,7 +33,8 @@ class CompiledMapping:
     ``creatable`` and ``updatable`` tell the latter by op. ``assigned`` are those the system assigns
     itself (``returns``). ``line_readable`` and ``line_writable`` tell the same by collection.
     ``accepts`` is the rule that picks this variant for a new record, ``follow`` the rule by which a
-    linked record is read again in every run; None when there is none.
+    linked record is read again in every run; None when there is none. ``currencies`` tells how many places amounts
+    have.
     ``digest`` changes whenever the document does.
     """
 
@@ -47,6 +49,7 @@ class CompiledMapping:
         locked: Expression | None,
         accepts: Rule | None,
         follow: Rule | None,
+        currencies: Currencies = ISO,
     ) -> None:
         self.mapping = mapping
         self.entity = entity
@@ -55,6 +58,7 @@ class CompiledMapping:
         self.lines = lines
         self.accepts = accepts
         self.follow = follow
+        self.currencies = currencies
         self._when, self._locked = when, locked
         self.digest = _digest(mapping)
         self.readable = frozenset(spec.canonical for spec in fields if spec.readable and spec.canonical)
@@ -236,7 +240,7 @@ class CompiledMapping:
             if change.op == "create" and change.collection not in canonical.lines:
                 rows.setdefault(change.collection, []).append(change.fields)
         known = {**_currencies(self.entity, native, self.fields, tables), **(full or {})}
-        self._write(Task(canonical.fields, known, tables, create, rows), data, problems)
+        self._write(Task(canonical.fields, known, tables, create, rows, currencies=self.currencies), data, problems)
         if create and own_key is not None and self.mapping.own_key is not None:
             data[self.mapping.own_key.field] = _fitted(self.mapping.own_key, own_key, problems)
         held = {(name, line.key): line.fields for name, found in (lines or {}).items() for line in found}
@@ -269,7 +273,8 @@ class CompiledMapping:
             # The document's fields give the lines their currency and serve `out` as `document.…`.
             header = {**full, **document_.fields}
             known = {**header, "document": header, **held, **change.fields}
-            lines.write(Task(change.fields, known, tables, create), child.data, wrong)
+            task = Task(change.fields, known, tables, create, currencies=self.currencies)
+            lines.write(task, child.data, wrong)
             if create and lines.map.own_key is not None:
                 own = self.own_key_of(change.id, lines.map.own_key)
                 child.data[lines.map.own_key.field] = own

@@ -24,7 +24,7 @@ from weft.mapping.casts import (
     to_integer,
     to_text,
 )
-from weft.mapping.currencies import minor_units
+from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.exact import rounded
 from weft.mapping.expression import ExpressionError
 from weft.mapping.spec import FieldSpec
@@ -57,6 +57,7 @@ class Task:
     create: bool
     lines: Mapping[str, Sequence[Fields]] = field(default_factory=dict)
     native: Native | None = None
+    currencies: Currencies = ISO
     _view: dict[str, Any] | None = None
 
     @property
@@ -231,7 +232,7 @@ def _minor(currency: str | None, task: Task) -> int | None:
     if currency is None:
         return None
     code = task.fields.get(currency) or task.full.get(currency)
-    return minor_units(str(code)) if code else None
+    return task.currencies.places(str(code)) if code else None
 
 
 def _converted(spec: FieldSpec, objects: frozenset[str]) -> Put:

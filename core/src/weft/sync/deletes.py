@@ -366,12 +366,12 @@ def _edited(work: Work, side: Side) -> bool:
     canonical = half.canonical
     if canonical is None:
         return False
-    same, base = work.pair.comparator.same, half.base
+    same, base = work.same, half.base
     if any(not same(n, v, base.fields[n]) for n, v in canonical.fields.items() if n in base.fields):
         return True
     for name in work.pair.collections:
         lines, held = canonical.lines.get(name, []), base.lines.get(name, {})
-        like = work.pair.line_comparators[name].same
+        like = work.same_in(name)
         known = list(held.values())
         if len(lines) != len(known):
             return True

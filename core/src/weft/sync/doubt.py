@@ -297,7 +297,8 @@ def _holds(pair: Pair, intent: Intent, hit: Caught) -> bool:
     """Does the record hold everything that was sent? A code the system does not know may have been left out."""
     if hit.canonical is None:
         return False
-    now, same = hit.canonical.fields, pair.comparator.same
+    now = hit.canonical.fields
+    same = pair.comparator.in_currency(pair.currency_of(now, intent.payload["fields"])).same
     specs = pair.mapping(intent.side).fields
     optional = {spec.canonical for spec in specs if spec.map.missing.policy == "empty"}
     return all(

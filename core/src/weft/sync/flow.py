@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from weft.config.models import FlowConfig
     from weft.mapping.compile import CompiledMapping
     from weft.model.entity import EntityType
+    from weft.model.values import Fields
     from weft.runtime import Runtime
     from weft.state.links import Link
 
+CURRENCY = "currency"
+"""The field that holds the currency of amounts, where an entity does not name another."""
 Rule = Callable[[Canonical], bool]
 
 
@@ -86,6 +89,11 @@ class Pair:
     @cached_property
     def line_comparators(self) -> dict[str, Comparator]:
         return {name: Comparator(self.flow.entity, self.left, self.right, collection=name) for name in self.collections}
+
+    def currency_of(self, *held: Fields) -> str | None:
+        """Code of the currency that amounts are in, as the first of these says that knows it."""
+        name = self.flow.entity.currency or CURRENCY
+        return next((str(fields[name]) for fields in held if fields.get(name)), None)
 
     @cached_property
     def collections(self) -> tuple[str, ...]:

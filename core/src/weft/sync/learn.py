@@ -157,7 +157,7 @@ def learn(work: Work, deliveries: Sequence[Delivery], afters: Afters) -> bool:
 def _learn_side(work: Work, delivery: Delivery, after: After) -> list[tuple[LinePair, Side, Canonical | None]]:
     side = delivery.side
     mine, yours = work.half(side), work.half(other(side))
-    same = work.pair.comparator.same
+    same = work.same
     now = after.caught.canonical.fields if after.caught.canonical is not None else {}
     for name, sent in delivery.fields.items():
         made_of_it = after.returned.get(name, ABSENT)
@@ -220,7 +220,7 @@ def _learn_lines(work: Work, delivery: Delivery, after: After) -> list[tuple[Lin
             continue
         key = new_keys.get(change.id) or change.key
         line = by_key.get(key) if key is not None else None
-        same = work.pair.line_comparators[change.collection].same
+        same = work.same_in(change.collection)
         held = mine.base.lines.setdefault(change.collection, {}).setdefault(change.id, {})
         for name, sent in change.fields.items():
             now = line.fields.get(name, ABSENT) if line is not None else ABSENT
@@ -254,7 +254,7 @@ def _lines_moved(work: Work, delivery: Delivery, after: After) -> bool:
         else:
             sent[change.collection, key] = change.fields
     for collection in work.pair.collections:
-        same = work.pair.line_comparators[collection].same
+        same = work.same_in(collection)
         now = {line.key: line for line in canonical.lines.get(collection, [])}
         if now.keys() != {key for name, key in (*before, *sent) if name == collection}:
             return True
@@ -277,7 +277,7 @@ def _merge_lines(base: Base, learnt: dict[str, dict[str, Fields]]) -> None:
 
 def _moved(work: Work) -> bool:
     """Does either side now hold something its base does not know?"""
-    same, shared = work.pair.comparator.same, work.pair.shared
+    same, shared = work.same, work.pair.shared
     sides: tuple[Side, Side] = ("left", "right")
     conflicts = {c.field for c in work.decision.conflicts if c.winner is None} if work.decision else set()
     for side in sides:

@@ -118,7 +118,7 @@ def _decide(
         View(_only(left.fields, shared), work.left.base.fields, right_as_left, left.changed_at),
         View(_only(right.fields, shared), work.right.base.fields, left_as_right, right.changed_at),
         pair.policy,
-        pair.comparator.same,
+        work.same,
         chosen=work.chosen,
     )
     work.decision = decision
@@ -176,7 +176,6 @@ def _lines(
     for name in pair.collections:
         if name not in left.lines or name not in right.lines:
             continue  # not read: nothing is known of the lines there
-        comparator = pair.line_comparators[name]
         pairs += align(
             name,
             left.lines.get(name, []),
@@ -184,7 +183,7 @@ def _lines(
             known[name],
             pair.right.mapping.lines[name].match or pair.left.mapping.lines[name].match,
             lambda line, name=name: in_other_terms(name, line, "left"),  # type: ignore[misc]
-            comparator.same,
+            work.same_in(name),
         )
     return decide_lines(
         pairs,
@@ -192,7 +191,7 @@ def _lines(
         pair.line_policies,
         pair.line_creators,
         in_other_terms,
-        {name: pair.line_comparators[name].same for name in pair.collections},
+        {name: work.same_in(name) for name in pair.collections},
     )
 
 

@@ -97,7 +97,7 @@ def updated(work: Work, intent: Intent, *, ours: bool) -> bool:
     """
     mine, yours = work.half(intent.side), work.half(other(intent.side))
     now = mine.canonical.fields if mine.canonical is not None else {}
-    same = work.pair.comparator.same
+    same = work.same
     landed = True
     for name, value in intent.payload["fields"].items():
         held = now.get(name, ABSENT)
@@ -133,7 +133,7 @@ def _lines(work: Work, intent: Intent) -> None:
         if sent["op"] == "create":
             keys = (line.key, sent["source_key"]) if side == "left" else (sent["source_key"], line.key)
             work.recalled.append((collection, line_id, *keys))
-        same = work.pair.line_comparators[collection].same
+        same = work.same_in(collection)
         held = mine.base.lines.setdefault(collection, {}).setdefault(line_id, {})
         known = yours.base.lines.setdefault(collection, {}).setdefault(line_id, {})
         for name, value in sent["fields"].items():
@@ -163,7 +163,7 @@ def as_sent(work: Work, intent: Intent) -> bool:
     source = work.half(other(intent.side)).canonical
     if source is None:
         return True
-    same = work.pair.comparator.same
+    same = work.same
     if not _unchanged(source.fields, intent.payload.get("source", {}), same):
         return False
     for sent in intent.payload.get("lines", ()):
@@ -171,7 +171,7 @@ def as_sent(work: Work, intent: Intent) -> bool:
         line = next((one for one in lines if one.key == sent["source_key"]), None)
         if line is None or sent["collection"] not in work.pair.collections:
             return False
-        if not _unchanged(line.fields, sent["source"], work.pair.line_comparators[sent["collection"]].same):
+        if not _unchanged(line.fields, sent["source"], work.same_in(sent["collection"])):
             return False
     return True
 
@@ -185,7 +185,7 @@ def _line(work: Work, side: Side, sent: Mapping[str, Any], lines: Sequence[Canon
     if sent["op"] == "update":
         return next((line for line in lines if line.key == sent["key"]), None)
     collection: str = sent["collection"]
-    same = work.pair.line_comparators[collection].same
+    same = work.same_in(collection)
     rules = work.pair.right.mapping.lines[collection].match or work.pair.left.mapping.lines[collection].match
     fields: Fields = sent["fields"]
     for names in (tuple(fields), *(tuple(rule) for rule in rules)):

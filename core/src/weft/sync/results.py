@@ -309,10 +309,13 @@ def totals_differ(run: Run, work: Work) -> str | None:
     config = run.flow.config.totals
     if left is None or right is None or not config.check:
         return None
+    currency = work.currency
+    allowed = config.allowed(currency)
     for name in run.flow.entity.totals:
         a, b = left.fields.get(name, ABSENT), right.fields.get(name, ABSENT)
-        if isinstance(a, Decimal) and isinstance(b, Decimal) and abs(a - b) > config.tolerance:
-            return f"{name} differs: {a} on the left, {b} on the right"
+        if isinstance(a, Decimal) and isinstance(b, Decimal) and abs(a - b) > allowed:
+            unit = f" {currency}" if currency else ""
+            return f"{name} differs by more than {allowed:f}{unit}: {a}{unit} on the left, {b}{unit} on the right"
     return None
 
 

@@ -206,7 +206,7 @@ def _compare(
             continue
         if isinstance(yours, Unlinked):
             unlinked.append(name)
-        elif not pair.comparator.same(name, mine, yours) and not _unsaid(pair.policy, name, mine, yours):
+        elif not work.same(name, mine, yours) and not _unsaid(pair.policy, name, mine, yours):
             differing[name] = {"left": shown(mine), "right": shown(yours)}
     for name in pair.collections:
         _compare_lines(run, work, name, known_lines[name], translations, differing)
@@ -245,7 +245,7 @@ def _compare_lines(
     if left is None or right is None:
         return
     entity, pair = run.flow.entity.lines[name], work.pair
-    comparator = pair.line_comparators[name]
+    same = work.same_in(name)
     rules = pair.right.mapping.lines[name].match or pair.left.mapping.lines[name].match
     pairs = align(
         name,
@@ -254,7 +254,7 @@ def _compare_lines(
         known,
         rules,
         lambda line: theirs(line, entity, work, "left", translations),
-        comparator.same,
+        same,
     )
     policy = pair.line_policies[name]
     both = pair.left.line_readable[name] & pair.right.line_readable[name] & (policy.to_left | policy.to_right)
@@ -271,7 +271,7 @@ def _compare_lines(
         terms = theirs(line.right, entity, work, "right", translations)
         for field_name in sorted(both):
             mine, yours = line.left.fields.get(field_name, ABSENT), terms.get(field_name, ABSENT)
-            if mine is ABSENT or yours is ABSENT or comparator.same(field_name, mine, yours):
+            if mine is ABSENT or yours is ABSENT or same(field_name, mine, yours):
                 continue
             if _unsaid(policy, field_name, mine, yours):
                 continue

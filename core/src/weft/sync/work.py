@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,6 +99,23 @@ class Work:
 
     def half(self, side: Side) -> Half:
         return self.left if side == "left" else self.right
+
+    @property
+    def currency(self) -> str | None:
+        """Code of the currency the record's amounts are in, as either side says."""
+        return self.pair.currency_of(
+            *(half.canonical.fields for half in (self.left, self.right) if half.canonical is not None),
+            self.left.base.fields, self.right.base.fields,
+        )  # fmt: skip
+
+    @property
+    def same(self) -> Callable[[str, Any, Any], bool]:
+        """Whether two values of a field agree."""
+        return self.pair.comparator.in_currency(self.currency).same
+
+    def same_in(self, collection: str) -> Callable[[str, Any, Any], bool]:
+        """Whether two values of a line's field agree."""
+        return self.pair.line_comparators[collection].in_currency(self.currency).same
 
     @property
     def source(self) -> Canonical:

@@ -24,6 +24,7 @@ from weft_bc.receipts import receive
 from weft_bc.rows import ETAG
 from weft_bc.selection import LinePlan, Plan
 from weft_bc.session import Primary
+from weft_bc.values import one_discount
 
 if TYPE_CHECKING:
     from weft_bc.writing import Writer
@@ -116,7 +117,8 @@ class DocumentWriter:
             if rows:
                 known = await session.properties(line.map.object)
                 body[line.expand.name] = [
-                    {**self._place(line, numbers[child.id]), **typed(others(child.data), known, meta)} for child in rows
+                    {**self._place(line, numbers[child.id]), **typed(one_discount(others(child.data)), known, meta)}
+                    for child in rows
                 ]
         expand = ODataQuery(expand=self.plan.expand)
         return Call(item, "POST", session.client.relative(path, None, expand), body, creates=True)
@@ -224,7 +226,7 @@ class DocumentWriter:
         line = self.lines[child.collection]
         meta = await session.metadata()
         known = await session.properties(line.map.object)
-        body = typed(others(child.data), known, meta)
+        body = typed(one_discount(others(child.data)), known, meta)
         there = {str(one[line.map.key]): one for one in row.get(line.expand.name) or ()}
         url = f"{path}/{line.expand.name}"
         if child.op == "create":

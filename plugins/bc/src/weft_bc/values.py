@@ -118,3 +118,13 @@ def moment(text: Any) -> dt.datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
+
+
+def one_discount(data: dict[str, Any]) -> dict[str, Any]:
+    """A line's data. The service computes its percentage of discount from the amount and the other way round: where
+    one of them is given, the other must not be cleared beside it."""
+    percent, amount = (data.get(name) is not None for name in ("discountPercent", "discountAmount"))
+    if percent is amount:
+        return data
+    other = "discountAmount" if percent else "discountPercent"
+    return {name: value for name, value in data.items() if name != other}

@@ -13,7 +13,7 @@ from weft.net.odata.rows import Row
 from weft.records import Error
 from weft_creatio.base_currency import RATES
 from weft_creatio.children import children, lists
-from weft_creatio.lines import is_paid, needs_line
+from weft_creatio.lines import currency_columns, is_paid, needs_line
 from weft_creatio.paging import grouped
 from weft_creatio.preparing import Job, Line
 from weft_creatio.selection import ChildPlan, where_term
@@ -46,6 +46,8 @@ async def check(session: CreatioSession, jobs: Iterable[Job]) -> dict[str, Row]:
             select += ["CurrencyId", "CurrencyRate"]
         if object == RATES:
             select.append("CurrencyId")
+        if any(job.lines for job in group):
+            select += currency_columns(group[0].type, session.settings.prefix)
         rows = await held(session, object, [job.key for job in group], select)
         found.update(rows)
         for job in group:

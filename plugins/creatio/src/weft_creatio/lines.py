@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+from weft.mapping.currencies import ISO, Currencies
 from weft.net.odata.literals import guid
 from weft.net.odata.metadata import EntityType
 from weft.net.odata.query import Query, eq
@@ -21,7 +22,8 @@ from weft_creatio.session import CreatioSession
 from weft_creatio.values import number, stamp
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
-_CENT = Decimal("0.01")
+MONEY = 2
+"""Decimal places of Creatio's columns for money, whatever the currency."""
 _DRIVERS = (
     "Quantity", "Price", "DiscountPercent", "DiscountAmount", "DiscountTax", "TaxId", "TaxAmount", "Amount",
     "TotalAmount",
@@ -37,6 +39,11 @@ def line_prefix(type_: EntityType, prefix: str) -> str | None:
     return None
 
 
+def currency_columns(type_: EntityType, prefix: str) -> list[str]:
+    """Where a document says its currency."""
+    return [name for name in dict.fromkeys(("CurrencyId", f"{prefix}CurrencyId")) if name in type_.properties]
+
+
 def needs_line(data: Mapping[str, Any], type_: EntityType, prefix: str) -> bool:
     """Does a change touch what the amounts depend on, so that the line's other figures must be known?"""
     one = line_prefix(type_, prefix)
@@ -44,7 +51,12 @@ def needs_line(data: Mapping[str, Any], type_: EntityType, prefix: str) -> bool:
 
 
 def cents(value: Decimal) -> Decimal:
-    return value.quantize(_CENT, context=Context(prec=200, rounding=ROUND_HALF_UP))
+    """To what a column for money holds."""
+    return to_places(value, MONEY)
+
+
+def to_places(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), context=Context(prec=200, rounding=ROUND_HALF_UP))
 
 
 def complete(
@@ -54,9 +66,11 @@ def complete(
     prefix: str,
     percents: Mapping[str, Decimal],
     division: Decimal = Decimal(1),
+    places: int = MONEY,
 ) -> None:
     """Add the amounts a line needs to ``data``. ``before`` is the line as it is, {} for a new one;
-    ``percents`` the rate of each tax by Id; ``division`` that of the line's currency."""
+    ``percents`` the rate of each tax by Id; ``division`` that of the line's currency, ``places`` those that amounts
+    of the document's have."""
     one = line_prefix(type_, prefix)
     if one is None or not any(f"{one}{name}" in data for name in _DRIVERS):
         return
@@ -73,12 +87,12 @@ def complete(
             data[f"{one}{name}"] = value
         return value
 
-    bought = cents(_EXACT.multiply(held("Price"), held("Quantity")))
+    bought = to_places(_EXACT.multiply(held("Price"), held("Quantity")), places)
     amount = held("Amount") if given("Amount") else put("Amount", bought)
     moved = given("Price") or given("Quantity") or given("Amount")
     if f"{one}DiscountAmount" in type_.properties:
         if not given("DiscountAmount") and (moved or given("DiscountPercent")):
-            discount = put("DiscountAmount", cents(_percent(amount, held("DiscountPercent"))))
+            discount = put("DiscountAmount", to_places(_percent(amount, held("DiscountPercent")), places))
         else:
             discount = held("DiscountAmount")
             if given("DiscountAmount") and not given("DiscountPercent") and amount:
@@ -87,7 +101,7 @@ def complete(
             put("DiscountTax", percents[data[f"{one}TaxId"]])
         moved = moved or given("DiscountAmount") or given("DiscountPercent")
         if not given("TaxAmount") and (moved or given("DiscountTax") or given("TaxId")):
-            tax = put("TaxAmount", cents(_percent(amount - discount, held("DiscountTax"))))
+            tax = put("TaxAmount", to_places(_percent(amount - discount, held("DiscountTax")), places))
         else:
             tax = held("TaxAmount")
         if not given("TotalAmount"):
@@ -133,8 +147,9 @@ class Money:
     """Rates and tax percentages of the site, read as they are needed; kept for one ``weft_write`` call."""
 
     session: CreatioSession
+    currencies: Currencies = ISO
     _rates: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    _divisions: dict[str, Decimal] = field(default_factory=dict)
+    _rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     _taxes: dict[str, Decimal] | None = None
 
     async def taxes(self) -> dict[str, Decimal]:
@@ -146,14 +161,22 @@ class Money:
 
     async def division(self, currency: str | None) -> Decimal:
         """How many units of base currency the rate refers to; 1 when the currency does not say."""
-        if not currency:
-            return Decimal(1)
-        found = self._divisions.get(currency)
-        if found is None:
-            query = Query(select=("Id", "Division"), filter=eq("Id", guid(currency)), top=1)
+        return Decimal(number((await self._currency(currency)).get("Division") or 1))
+
+    async def places(self, currency: str | None) -> int:
+        """Decimal places of amounts in a currency, at most those that a column holds."""
+        row = await self._currency(currency)
+        known = self.currencies.places(str(row.get("ShortName") or "") or None)
+        return MONEY if known is None else min(MONEY, known)
+
+    async def _currency(self, key: str | None) -> dict[str, Any]:
+        if not key:
+            return {}
+        if key not in self._rows:
+            query = Query(select=("Id", "ShortName", "Division"), filter=eq("Id", guid(key)), top=1)
             rows = await self.session.rows("Currency", query)
-            found = self._divisions[currency] = Decimal(number(rows[0].get("Division") or 1)) if rows else Decimal(1)
-        return found
+            self._rows[key] = rows[0] if rows else {}
+        return self._rows[key]
 
     async def rate(self, currency: str, day: dt.date) -> Decimal | None:
         """The rate in force: of the rows valid that day the one created last, as Creatio chooses."""

@@ -8,6 +8,7 @@ its own, and repeating the whole is harmless.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from weft.errors import AuthError, ConfigError, EndpointDown
@@ -18,7 +19,7 @@ from weft.net.odata.literals import guid
 from weft.records import Context, Error, Intents, Item, Outcome, Result
 from weft_creatio import guard
 from weft_creatio.failures import fault_of, is_duplicate, is_missing, told
-from weft_creatio.lines import Money, complete, needs_line, with_paid_base, with_rate
+from weft_creatio.lines import Money, complete, currency_columns, needs_line, with_paid_base, with_rate
 from weft_creatio.periods import in_turn, quoted
 from weft_creatio.preparing import Job, Line, Unfit, prepare, today
 from weft_creatio.sending import Reply, Sender
@@ -33,7 +34,7 @@ class Writer:
         self.session = session
         self.intents = intents
         self.sender = Sender(session, intents)
-        self.money = Money(session)
+        self.money = Money(session, ctx.currencies)
         self._number = 0
 
     async def write(self, items: Sequence[Item]) -> AsyncIterator[Outcome]:
@@ -195,6 +196,9 @@ class Writer:
 
     async def _amounts(self, job: Job, before: dict[str, Any]) -> None:
         prefix = self.session.settings.prefix
+        held = before.get(job.key, {})
+        named = [job.data.get(name) or held.get(name) for name in currency_columns(job.type, prefix)]
+        own = next(filter(None, named), None)
         for line in job.lines:
             if line.op == "delete" or not needs_line(line.data, line.type, prefix):
                 continue
@@ -202,8 +206,8 @@ class Writer:
             currency = line.data.get("CurrencyId") or row.get("CurrencyId")
             taxes = await self.money.taxes() if "DiscountTax" in line.type.properties else {}
             division = await self.money.division(currency) if row or line.data.get("CurrencyId") else None
-            arguments = (line.data, row, line.type, prefix, taxes)
-            complete(*arguments, division) if division is not None else complete(*arguments)
+            places = await self.money.places(own or currency)
+            complete(line.data, row, line.type, prefix, taxes, division or Decimal(1), places)
 
     def _child_request(self, line: Line) -> Request:
         if line.op == "create":

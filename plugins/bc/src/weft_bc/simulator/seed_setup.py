@@ -37,6 +37,7 @@ CURRENCIES = (
     ("DKK", "Danish krone", "kr", "0.1464", "0.01"),
     ("CHF", "Swiss franc", "CHF", "1.1301", "0.05"),
     ("JPY", "Yen", "¥", "0.00668", "1"),
+    ("KWD", "Kuwaiti dinar", "KD", "3.25", "0.001"),
 )
 TERMS = (
     ("10 DAYS", "Net 10 days", "10D"),
@@ -131,7 +132,7 @@ def setup(co: Company, stamp: str, today: str) -> None:
                 "displayName": name,
                 "symbol": symbol,
                 "amountRoundingPrecision": Decimal(precision),
-                "amountDecimalPlaces": "0:0" if precision == "1" else "2:2",
+                "amountDecimalPlaces": {"1": "0:0", "0.001": "3:3"}.get(precision, "2:2"),
             }
             for code, name, symbol, _, precision in foreign
         ),

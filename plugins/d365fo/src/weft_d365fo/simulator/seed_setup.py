@@ -17,7 +17,8 @@ COMPANIES = (
 )
 CHART = "Shared"
 RATES = {("EUR", "USD"): "112.5", ("GBP", "USD"): "129.25", ("USD", "EUR"): "88.88888889", ("GBP", "EUR"): "114.9",
-         ("CAD", "USD"): "74.1", ("CAD", "EUR"): "66.2", ("JPY", "USD"): "0.68", ("JPY", "EUR"): "0.61"}  # fmt: skip
+         ("CAD", "USD"): "74.1", ("CAD", "EUR"): "66.2", ("JPY", "USD"): "0.68", ("JPY", "EUR"): "0.61",
+         ("KWD", "USD"): "325"}  # fmt: skip
 ACCOUNTS = (
     ("110110", "Bank account - main", "Asset"), ("110130", "Petty cash", "Asset"),
     ("130100", "Accounts receivable", "Asset"), ("140200", "Finished goods", "Asset"),
@@ -51,9 +52,9 @@ def named(company: str, key: str, text: str, rows: Iterable[tuple[str, str]], **
 
 def shared(world: World, client_id: str, user: str, company: str) -> None:
     """What no company owns."""
-    currencies = ("USD", "EUR", "GBP", "CAD", "DKK", "JPY")
+    currencies = ("USD", "EUR", "GBP", "CAD", "DKK", "JPY", "KWD")
     for code in currencies:
-        digits = "1" if code == "JPY" else "0.01"
+        digits = {"JPY": "1", "KWD": "0.001"}.get(code, "0.01")
         rules = {f"RoundingRule{kind}": Decimal(digits) for kind in ("SalesOrders", "PurchaseOrders", "Prices")}
         put(world, "Currencies", {"CurrencyCode": code, "Name": code, "GeneralRoundingRule": Decimal(digits), **rules})
     put(world, "ExchangeRateTypes", {"Name": "Default", "Description": "Default exchange rate type"})
