@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from weft.mapping.currencies import ISO, Currencies
+from weft.model.currencies import ISO, Currencies
 from weft.model.values import Fields
 
 if TYPE_CHECKING:

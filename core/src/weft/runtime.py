@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Self
 from weft.config.secrets import resolve
 from weft.errors import ConfigError, PluginError
 from weft.mapping.compile import CompiledMapping, compile_mapping
-from weft.mapping.currencies import Currencies
 from weft.mapping.loading import overlay
 from weft.meter import Meter
 from weft.model.catalogue import Catalogue
+from weft.model.currencies import Currencies
 from weft.net.secrets import Redactor
 from weft.plugins import Plugins
 from weft.records import Context, Lane, Side

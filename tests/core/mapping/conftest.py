@@ -9,8 +9,8 @@ import pytest
 
 from weft import yamlpos
 from weft.mapping.compile import CompiledMapping, compile_mapping
-from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.loading import parse
+from weft.model.currencies import ISO, Currencies
 from weft.model.entity import EntityType, Field
 from weft.records import Canonical, Record
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from weft.mapping.comparison import Comparator
-from weft.mapping.currencies import Currencies
+from weft.model.currencies import Currencies
 from weft.model.values import ABSENT, Ref
 
 D = Decimal

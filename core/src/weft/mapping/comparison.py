@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from weft.mapping.compile import CompiledMapping
-from weft.mapping.currencies import ISO, USUAL, Currencies
 from weft.mapping.exact import rounded
 from weft.mapping.spec import FieldSpec
+from weft.model.currencies import ISO, USUAL, Currencies
 from weft.model.entity import EntityType, Field
 from weft.model.values import ABSENT
 

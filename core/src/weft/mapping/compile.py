@@ -7,13 +7,13 @@ from typing import Any
 
 from weft.mapping import document
 from weft.mapping.compiled import CompiledMapping
-from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.expression import Expression, ExpressionError
 from weft.mapping.lines import CompiledLines
 from weft.mapping.loading import MappingError
 from weft.mapping.rules import Rule, compile_rule
 from weft.mapping.spec import FieldSpec, Reporter, specs
 from weft.mapping.used import used
+from weft.model.currencies import ISO, Currencies
 from weft.model.entity import EntityType
 from weft.yamlpos import suggest
 

@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 
 from weft.mapping import document
-from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.expression import Expression, ExpressionError
 from weft.mapping.lines import CompiledLines, placed
 from weft.mapping.matching import conditions, match_values
@@ -21,6 +20,7 @@ from weft.mapping.spec import FieldSpec
 from weft.mapping.tables import NoTables, Tables
 from weft.mapping.used import unique, used
 from weft.mapping.writing import Put, Task, putter, writer
+from weft.model.currencies import ISO, Currencies
 from weft.model.entity import EntityType
 from weft.model.values import Fields
 from weft.records import Canonical, Child, Condition, LineChange, Mapped, Native, Op, Problem, Record

@@ -24,11 +24,11 @@ from weft.mapping.casts import (
     to_integer,
     to_text,
 )
-from weft.mapping.currencies import ISO, Currencies
 from weft.mapping.exact import rounded
 from weft.mapping.expression import ExpressionError
 from weft.mapping.spec import FieldSpec
 from weft.mapping.tables import Tables
+from weft.model.currencies import ISO, Currencies
 from weft.model.entity import EntityType
 from weft.model.values import ABSENT, Fields, Ref
 from weft.records import Native, Problem

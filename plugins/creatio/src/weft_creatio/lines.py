@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from weft.mapping.currencies import ISO, Currencies
+from weft.model.currencies import ISO, Currencies
 from weft.net.odata.literals import guid
 from weft.net.odata.metadata import EntityType
 from weft.net.odata.query import Query, eq
