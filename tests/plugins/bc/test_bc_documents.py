@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -255,3 +256,29 @@ async def test_receipts_go_into_the_payment_journal_and_are_posted_with_it(open_
     outcome = (await bench.write("payment", item))["p"]
     assert outcome.result == "updated", outcome.error
     assert (await bench.one("sales_invoice", draft.key)).data["remainingAmount"] == 0
+
+
+async def test_amounts_in_a_currency_that_a_journal_line_cannot_have_are_refused(bench):
+    """A line is posted in the currency of the invoice it settles, else in the company's own."""
+    bank = (await bench.command("list", set="bankAccounts"))[0]
+    values = {"code": "WEFT", "displayName": "weft", "balancingAccountId": bank["id"]}
+    await bench.command("create", set="customerPaymentJournals", values=values)
+    customer, items = await parts(bench)
+    invoice = await bench.command("create", set="salesInvoices", values={"customerId": customer, "currencyCode": "EUR"})
+    line = {"documentId": invoice["id"], "itemId": items[0], "quantity": 1, "unitPrice": 100}
+    await bench.command("create", set="salesInvoiceLines", values=line)
+    await bench.command("post", set="salesInvoices", key=invoice["id"])
+    mapping = bench.mapping("payment", "journal")
+
+    async def paid(currency: str | None, **more: Any) -> Any:
+        data = {"customerId": customer, "amount": Decimal(-10), "journalDisplayName": "WEFT", **more}
+        item = bench.item("payment", "create", {**data, "weft.localCurrency": currency}, id="r", mapping=mapping)
+        return (await bench.write("payment", item))["r"]
+
+    refused = await paid("EUR")
+    assert (refused.result, refused.error.fault) == ("rejected", "record")
+    assert "the amount is in EUR" in refused.error.message
+    assert "it would be posted in USD" in refused.error.message
+    assert "it would be posted in EUR" in (await paid("USD", appliesToInvoiceId=invoice["id"])).error.message
+    assert {(await paid(code)).result for code in ("USD", None)} == {"created"}
+    assert (await paid("EUR", appliesToInvoiceId=invoice["id"])).result == "created"

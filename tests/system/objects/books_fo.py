@@ -43,6 +43,8 @@ ENTRIES = {
     "check": ("VendorPaymentJournalHeaders", "VendorPaymentJournalLines", "VendPay"),
     "card_charge": ("LedgerJournalHeaders", "LedgerJournalLines", "CardJrn"),
 }
+RATES = {"card_charge": "ExchRate", "journal_entry": "ExchRate", "sales_order": "FixedExchangeRate"}
+"""Where an entity's rate for a hundred units stands, if not in ExchangeRate."""
 MASTERS = {
     "customer": ("CustomersV3", "CustomerAccount", "OrganizationName"),
     "vendor": ("VendorsV2", "VendorAccountNumber", "VendorOrganizationName"),
@@ -203,6 +205,9 @@ class FoBooks:
             values |= {"InvoiceNumber": more["external"], "Currency": "USD"}
         if entity == "vendor_credit":
             values["CreditCorrection"] = "Yes"
+        if "currency" in more:
+            values["Currency" if DOCUMENTS[entity] is PENDING else "CurrencyCode"] = more["currency"]
+            values["ExchangeRate"] = more["rate"]
         key = self.command("create", set=set_, values=values)[number]
         for place, (item, amount, price) in enumerate(lines, 1):
             line = {"dataAreaId": COMPANY, parent: key, quantity: sign * amount, "UnitPrice": price}
@@ -230,6 +235,8 @@ class FoBooks:
             values["PaymentMethodName"] = "CHECK"
         elif entity == "card_charge":
             values |= {"AccountType": "Ledger", "AccountDisplayValue": about["account"].split("|")[-1]}
+        if "currency" in about:
+            values |= {"CurrencyCode": about["currency"], RATES.get(entity, "ExchangeRate"): about["rate"]}
         if about.get("applies"):
             values["MarkedInvoice"] = self.invoice_number(entity, about["applies"])
         self.command("create", set=lines, values=values)
@@ -240,7 +247,7 @@ class FoBooks:
             return str(self.row("sales_invoice", key)["FreeTextNumber"])
         return str(self.rows("VendInvoiceJourBiEntities")[-1]["InvoiceId"])
 
-    def journal(self, lines: list[tuple[str, Any]]) -> str:
+    def journal(self, lines: list[tuple[str, Any]], *, currency: str = "USD", rate: Any = 100) -> str:
         batch = self.command(
             "create", set="LedgerJournalHeaders", values={"dataAreaId": COMPANY, "JournalName": "GenJrn"}
         )
@@ -248,7 +255,8 @@ class FoBooks:
             side = "DebitAmount" if amount > 0 else "CreditAmount"
             self.command("create", set="LedgerJournalLines", values={
                 "dataAreaId": COMPANY, "JournalBatchNumber": batch["JournalBatchNumber"], "LineNumber": place,
-                "CurrencyCode": "USD", "AccountType": "Ledger", "AccountDisplayValue": account.split("|")[-1],
+                "CurrencyCode": currency, "ExchRate": rate, "AccountType": "Ledger",
+                "AccountDisplayValue": account.split("|")[-1],
                 side: abs(amount), "TransDate": "2026-05-04T12:00:00Z"})  # fmt: skip
         return str(batch["JournalBatchNumber"])
 

@@ -355,7 +355,9 @@ def make_pack(make_world: MakeWorld) -> Callable[..., tuple[World, Any]]:
     """``make_pack(erp, changes)``: the professional edition's configuration for an ERP, and the ERP's books.
     ``changes`` are laid over its flows."""
 
-    def make(erp: str, changes: dict[str, dict[str, Any]] | None = None) -> tuple[World, Any]:
+    def make(
+        erp: str, changes: dict[str, dict[str, Any]] | None = None, connections: dict[str, Any] | None = None
+    ) -> tuple[World, Any]:
         from tests.system.objects.books_bc import BcBooks
         from tests.system.objects.books_fo import FoBooks
 
@@ -366,7 +368,7 @@ def make_pack(make_world: MakeWorld) -> Callable[..., tuple[World, Any]]:
         for name, more in (changes or {}).items():
             flows[name] |= more
         books: Any = {"bc": BcBooks, "d365fo": FoBooks}[erp]
-        world = make_world(flows, kind=erp, mappings=books.mappings)
+        world = make_world(flows, kind=erp, connections=connections, mappings=books.mappings)
         return world, books(world)
 
     return make

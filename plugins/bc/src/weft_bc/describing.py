@@ -12,6 +12,7 @@ from weft.net.odata.metadata import EntityType, Metadata
 from weft.net.odata.metadata import Property as Native
 from weft.records import ObjectSchema, Property
 from weft_bc.dimensions import dimensioned
+from weft_bc.journals import BATCHES
 from weft_bc.selection import LOCAL_CURRENCY, POSTED, PREFIX
 from weft_bc.session import BcSession
 
@@ -52,7 +53,7 @@ def schema(name: str, type_: EntityType, meta: Metadata, dimensions: Iterable[st
         prop.name: _property(prop, meta, prop.name in read_only or not can or prop.type == "Edm.Stream")
         for prop in type_.properties.values()
     }
-    properties[LOCAL_CURRENCY] = Property(LOCAL_CURRENCY, "text", 10, read_only=True)
+    properties[LOCAL_CURRENCY] = Property(LOCAL_CURRENCY, "text", 10, read_only=name not in (*BATCHES, "journals"))
     properties[POSTED] = Property(POSTED, "boolean", read_only=True)
     if dimensioned(name):
         properties |= {f"{PREFIX}{code}": Property(f"{PREFIX}{code}", "text", 20) for code in dimensions}

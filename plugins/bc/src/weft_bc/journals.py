@@ -9,10 +9,10 @@ from weft.errors import ConfigError
 from weft.mapping.document import Mapping
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query, any_of, eq
-from weft.records import Concern, Moved
+from weft.records import Concern, Item, Moved
 from weft_bc.failures import reading
 from weft_bc.rows import TERMS, chunks
-from weft_bc.selection import Plan
+from weft_bc.selection import LOCAL_CURRENCY, Plan
 from weft_bc.session import BcSession
 
 BATCHES = {
@@ -47,6 +47,36 @@ async def readable_path(session: BcSession, company: str, plan: Plan) -> str:
                           f"as `where: {{{NAMED_BY}: …}}`")  # fmt: skip
     return session.path(company, (batches, session.key(await batch_id(session, company, plan.object, code))),
                         plan.object)  # fmt: skip
+
+
+async def in_own_currency(session: BcSession, item: Item) -> None:
+    """Take what was said of the currency out of an item's data.
+
+    :raises ValueError: a line of a journal is in another currency than the one it would be posted in.
+    """
+    for data in (item.data, *(child.data for child in item.children)):
+        said = data.pop(LOCAL_CURRENCY, None)
+        if said is None:
+            continue
+        invoice = data.get("appliesToInvoiceId")
+        posted = await _invoiced(session, item, str(invoice)) if invoice else None
+        posted = posted or await session.local_currency(item.company)
+        if posted and said != posted:
+            raise ValueError(
+                f"the amount is in {said}, but a line of a journal has no currency of its own in API v2.0: it would be "
+                f"posted in {posted}; enter it in Business Central, or in {posted}"
+            )
+
+
+async def _invoiced(session: BcSession, item: Item, key: str) -> str | None:
+    """The currency of the invoice that a payment settles."""
+    invoices = "salesInvoices" if item.object == "customerPayments" else "purchaseInvoices"
+    query = Query(select=("id", "currencyCode"), filter=eq("id", session.key(key)))
+    with reading():
+        async for page in session.client.pages(session.path(item.company, invoices), query):
+            for row in page.rows:
+                return str(row.get("currencyCode") or "") or None
+    return None
 
 
 async def posted_lines(

@@ -10,7 +10,7 @@ from weft.net.odata.sending import Answer, Call
 from weft.records import Context, Error, Intents, Item, Outcome, Query, Record
 from weft_bc.dimensions import named, others
 from weft_bc.documents import DocumentWriter
-from weft_bc.journals import BATCHES, NAMED_BY, batch_id
+from weft_bc.journals import BATCHES, NAMED_BY, batch_id, in_own_currency
 from weft_bc.outcomes import failed, key_in, typed
 from weft_bc.rows import records
 from weft_bc.selection import Plan
@@ -45,13 +45,14 @@ class Writer:
         simple: list[Call] = []
         documents: list[Item] = []
         for item in items:
-            if _in_steps(item):
-                documents.append(item)
-            else:
-                try:
+            try:
+                await in_own_currency(self.session, item)
+                if _in_steps(item):
+                    documents.append(item)
+                else:
                     simple.append(await self._call(item))
-                except ValueError as error:
-                    yield Outcome(item.id, "rejected", key=item.key, error=Error("record", str(error)))
+            except ValueError as error:
+                yield Outcome(item.id, "rejected", key=item.key, error=Error("record", str(error)))
         async for call, answer in self.sender.send_all([c for c in simple if c.method]):
             yield await self._outcome(call.item, answer)
         for call in simple:

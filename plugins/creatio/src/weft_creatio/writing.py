@@ -200,6 +200,8 @@ class Writer:
         named = [job.data.get(name) or held.get(name) for name in currency_columns(job.type, prefix)]
         own = next(filter(None, named), None)
         for line in job.lines:
+            if line.op == "create" and f"{prefix}CurrencyRate" in line.type.properties:
+                await with_rate(self.money, line.data, line.type, prefix, today(self.ctx.clock))
             if line.op == "delete" or not needs_line(line.data, line.type, prefix):
                 continue
             row = before.get(line.key, {}) if line.op == "update" else {}
