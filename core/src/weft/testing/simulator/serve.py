@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import orjson
-from aiohttp import web
+from aiohttp import web, web_app
 
 from weft.testing.simulator.base import Simulator
 from weft.testing.simulator.control import control_routes
@@ -81,6 +81,7 @@ async def serve(*sims: Simulator, tls: bool = True, host: str = "127.0.0.1", por
     if not sims or len(by_name) != len(sims):
         raise ValueError("serve() needs simulators of different names")
     async with AsyncExitStack() as stack:
+        stack.callback(_forget_handlers)
         context, ca_file = None, None
         if tls:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="weft-sim-"))
@@ -105,6 +106,13 @@ async def serve(*sims: Simulator, tls: bool = True, host: str = "127.0.0.1", por
             await sim.start()
             stack.push_async_callback(sim.stop)
         yield Served(urls, ca_file)
+
+
+def _forget_handlers() -> None:
+    """aiohttp keeps the last thousand handlers that middleware was put around, and so every simulator behind them."""
+    kept = getattr(web_app, "_cached_build_middleware", None)
+    if kept is not None:
+        kept.cache_clear()
 
 
 def _app(sim: Simulator, by_name: Mapping[str, Simulator]) -> web.Application:
