@@ -46,6 +46,7 @@ class Database:
     def __init__(self, model: Model, *, mssql: bool = False) -> None:
         self._sql = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=1024)
         self._sql.create_function("fold", 1, _fold, deterministic=True)
+        self._sql.execute("PRAGMA page_size=1024")  # hundreds of tables and indexes, most of them all but empty
         self._sql.execute("PRAGMA synchronous=OFF")
         self._mssql = mssql
         self._depth = 0
@@ -69,10 +70,17 @@ class Database:
         columns = ", ".join(_declare(c) for c in entity.stored)
         self.execute(f"CREATE TABLE {quoted(entity.name)} ({columns})")
 
-    def add_columns(self, entity: Entity, columns: Iterable[Column]) -> None:
-        for column in columns:
-            if column.kind != "stream":
-                self.execute(f"ALTER TABLE {quoted(entity.name)} ADD COLUMN {_declare(column)}")
+    def add_columns(self, entity: Entity) -> None:
+        """Give a table the columns its entity has by now. It is made anew with its rows: ALTER TABLE reads the
+        whole schema again for each column. Its indexes go."""
+        table = quoted(entity.name)
+        cursor = self.execute(f"SELECT * FROM {table} ORDER BY rowid")
+        names = ",".join(quoted(one[0]) for one in cursor.description)
+        marks = ",".join("?" * len(cursor.description))
+        rows = cursor.fetchall()
+        self.execute(f"DROP TABLE {table}")
+        self.create_table(entity)
+        self._sql.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
     def build_indexes(self) -> None:
         """Indexes of the large tables and of custom objects; after the sample data, because that is faster."""

@@ -117,7 +117,8 @@ class Installer:
         columns = [_column(column, package) for column in found.columns]
         if found.extends or found.name in site.model.entities:
             entity = site.model.entity(found.name)
-            site.db.add_columns(entity, site.model.extend(found.name, columns))
+            if site.model.extend(found.name, columns):
+                site.db.add_columns(entity)
         elif found.parent is not None:
             base = BASES.get(found.parent)
             if base is None:
