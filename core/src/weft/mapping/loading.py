@@ -48,7 +48,12 @@ def packaged(
 
     Raises :class:`MappingError` for a document that is not valid.
     """
-    found = [parse(loaded, placeholders) for loaded in _documents(package, entity) if not _is_statement(loaded)]
+    given = None if placeholders is None else tuple(placeholders.items())
+    found = [
+        _parsed(text, source, number, given)
+        for text, source, number, loaded in _documents(package, entity)
+        if not _is_statement(loaded)
+    ]
     _no_twins(found)
     return found
 
@@ -56,7 +61,7 @@ def packaged(
 def impossible(package: str, entity: str | None = None) -> list[Impossible]:
     """What the documents in ``<package>/maps`` say cannot be done, of one entity or (None) of all."""
     found: list[Impossible] = []
-    for loaded in _documents(package, entity):
+    for _, _, _, loaded in _documents(package, entity):
         if _is_statement(loaded):
             try:
                 found.append(Impossible.model_validate(loaded.data))
@@ -69,7 +74,8 @@ def _is_statement(loaded: Loaded) -> bool:
     return isinstance(loaded.data, dict) and "impossible" in loaded.data
 
 
-def _documents(package: str, entity: str | None) -> Iterator[Loaded]:
+def _documents(package: str, entity: str | None) -> Iterator[tuple[str, str, int, Loaded]]:
+    """Text and name of the file, which of its documents, and the document."""
     folder = resources.files(package) / "maps"
     files = sorted(
         (entry for entry in folder.iterdir() if entry.name.endswith((".yaml", ".yml"))),
@@ -80,16 +86,22 @@ def _documents(package: str, entity: str | None) -> Iterator[Loaded]:
         text = file.read_text(encoding="utf-8")
         if entity is not None and entity not in text:
             continue  # the name must be written in the file, so reading it cannot add anything
-        for loaded in _loaded(text, source):
+        for number, loaded in enumerate(_loaded(text, source)):
             if entity is not None and isinstance(loaded.data, dict) and loaded.data.get("entity") != entity:
                 continue
-            yield loaded
+            yield text, source, number, loaded
 
 
 @lru_cache(maxsize=500)
 def _loaded(text: str, source: str) -> tuple[Loaded, ...]:
     """Documents are asked for in every run; their YAML is taken apart once."""
     return tuple(yamlpos.load_all(text, source))
+
+
+@lru_cache(maxsize=500)
+def _parsed(text: str, source: str, number: int, placeholders: tuple[tuple[str, str], ...] | None) -> document.Mapping:
+    """A document cannot be changed, so those who ask for it again share it."""
+    return parse(_loaded(text, source)[number], None if placeholders is None else dict(placeholders))
 
 
 def parse(loaded: Loaded, placeholders: Mapping[str, str] | None = None) -> document.Mapping:
