@@ -33,6 +33,18 @@ DO $$ DECLARE name text; BEGIN
 END $$
 """
 
+# A run starts weft hundreds of times, in its own process and in others. What is compiled is kept for the next one,
+# whatever the caller's shell says; and no test trusts an authority of the machine, whose list takes long to read.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": str(Path(__file__).parent)}
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108
+"""Each commit of a state waits for the disk; in memory it does not. Where there is room, folders of tests are there."""
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 settings.register_profile("weft", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("weft")  # a busy machine is slow at everything: that says nothing about the code
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-CHUNK = 20
-DEFAULT = 200
+CHUNK = 40
+"""Getting ready takes as long as three seeds."""
+DEFAULT = 160
 
 
 def chunks() -> list[tuple[int, int]]:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 MUTANTS = {
-    "no_intents": (1, 100),
+    "no_intents": (9, 100),
     "blind_repeat": (1, 40),
     "learn_from_echo": (1, 40),
-    "no_recall": (45, 200),
-    "unguarded": (1, 200),
+    "no_recall": (50, 200),
+    "unguarded": (28, 200),
     "cursor_first": (1, 200),
     "left_always_wins": (1, 20),
     "no_matching": (1, 20),
