@@ -38,7 +38,7 @@ def warm(folder: Path) -> Path:
     empty = folder / "empty.db"
     shutil.copy(place / "weft.db", empty)
     engine = make_engine(parse(f"sqlite:///{place}/weft.db"), read_only=False)
-    State._engine = staticmethod(lambda where, *, read_only: engine)  # type: ignore[method-assign]
+    State._engine = staticmethod(lambda where, worker, *, read_only: engine)  # type: ignore[method-assign]
     world = World(0, place, empty)
     people = People(world)
     for _ in range(2):
