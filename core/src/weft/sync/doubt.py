@@ -19,6 +19,7 @@ from weft.state.intents import Intent
 from weft.sync import recall
 from weft.sync.capture import fetch
 from weft.sync.identify import LiveMatcher, match_value, rules_of
+from weft.sync.references import recast
 from weft.sync.work import Caught, Work, other
 
 if TYPE_CHECKING:
@@ -318,9 +319,12 @@ async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
     sent = {name: value for name, value in intent.payload["fields"].items() if not isinstance(value, Ref)}
     canonical = replace(source.canonical, fields={**source.canonical.fields, **sent})
     asking = replace(source, canonical=canonical)
-    if not await _searchable(run, end, intent.company, canonical):
+    origin = work.pair.end(other(intent.side))
+    names = {name for one in end.mappings.values() for rule in rules_of(run, one) for name in rule}
+    [there] = await recast(run, origin, end, work.target.company, [canonical], names)
+    if not await _searchable(run, end, intent.company, there):
         return Found(searchable=False)
-    answer = await LiveMatcher().candidates(run, work.pair.end(other(intent.side)), end, work.target, [asking])
+    answer = await LiveMatcher().candidates(run, origin, end, work.target, [asking])
     candidates = answer.get(source.record.key)
     hits = [] if candidates is None else [hit for _, hit in candidates.hits]
     linked = await _linked(run, work, intent.side, [hit.record.key for hit in hits])

@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from weft.records import Problem, Side, Target
+from weft.records import Canonical, Problem, Side, Target
 from weft.state.cursors import Cursor
 from weft.sync import deletes
 from weft.sync.capture import scan
 from weft.sync.identify import Candidates, match_value, rules_of
 from weft.sync.known import key_of, links_of
 from weft.sync.portions import GivenMatcher, Shared, Staged, lend
+from weft.sync.references import recast
 from weft.sync.route import route
 from weft.sync.scratch import Place, Scratch
 from weft.sync.settle import Settlement
@@ -69,10 +70,12 @@ class StagedMatcher:
     ) -> dict[str, Candidates]:
         answer: dict[str, Candidates] = {}
         companies = (target.company,) if far.side == "right" else far.companies
+        known = [one.canonical for one in records if one.canonical is not None]
+        wanted = {one.key: one for one in await _in_left_terms(run, origin, target.company, known)}
         for variant, compiled in far.listed.items():
             places = [Place(far.side, far.connection, company, variant) for company in companies]
             for rule in rules_of(run, compiled):
-                asking = {c.record.key: c.canonical for c in records if c.canonical and c.record.key not in answer}
+                asking = {key: one for key, one in wanted.items() if key not in answer}
                 values = {key: match_value(compiled, canonical, rule) for key, canonical in asking.items()}
                 found = self._scratch.matching(places, rule, {value for value in values.values() if value})
                 for key, value in values.items():
@@ -304,7 +307,9 @@ async def _stage(run: Run, end: End, company: str, compiled: CompiledMapping, sc
                 settlement.caught_problem(end, one)
             else:
                 usable.append(one)
-        scratch.put(place, usable, [_values(compiled, rules, one) for one in usable])
+        known = [one.canonical for one in usable if one.canonical is not None]
+        recasts = await _in_left_terms(run, end, company, known)
+        scratch.put(place, usable, [_values(compiled, rules, one) for one in recasts])
         await settlement.commit()
         run.tell()
     if cursor is None:
@@ -319,11 +324,19 @@ def _rules(run: Run, end: End, compiled: CompiledMapping) -> list[tuple[str, ...
     return list(dict.fromkeys(rule for mapping in (compiled, *others) for rule in rules_of(run, mapping)))
 
 
-def _values(compiled: CompiledMapping, rules: Sequence[tuple[str, ...]], caught: Caught) -> list[Value]:
+async def _in_left_terms(run: Run, end: End, company: str, records: Sequence[Canonical]) -> Sequence[Canonical]:
+    """References are matched as the left side names what they lead to."""
+    if end.side == "left":
+        return records
+    names = {
+        name for one in run.flow.ends() for c in one.mappings.values() for rule in rules_of(run, c) for name in rule
+    }
+    return await recast(run, end, run.flow.left, company, records, names)
+
+
+def _values(compiled: CompiledMapping, rules: Sequence[tuple[str, ...]], canonical: Canonical) -> list[Value]:
     """A record's match values."""
-    if caught.canonical is None:
-        return []
-    found = zip(rules, compiled.match_values(caught.canonical, rules), strict=True)
+    found = zip(rules, compiled.match_values(canonical, rules), strict=True)
     return [(rule, value) for rule, value in found if value is not None]
 
 

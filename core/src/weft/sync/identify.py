@@ -17,6 +17,7 @@ from weft.state.links import Link
 from weft.sync.capture import Fetched, fetch
 from weft.sync.claims import place
 from weft.sync.known import key_of
+from weft.sync.references import recast
 from weft.sync.work import Base, Caught, Half, Work, other
 
 if TYPE_CHECKING:
@@ -227,9 +228,13 @@ class LiveMatcher:
     ) -> dict[str, Candidates]:
         answer: dict[str, Candidates] = {}
         company = target.company if far.side == "right" else (far.companies or ("",))[0]
+        known = [one.canonical for one in records if one.canonical is not None]
+        rules = {name for compiled in far.listed.values() for rule in rules_of(run, compiled) for name in rule}
+        recasts = await recast(run, origin, far, target.company, known, rules)
+        wanted = {one.key: one for one in recasts}
         for variant, compiled in far.listed.items():
             for rule in rules_of(run, compiled):
-                asking = [c for c in records if c.record.key not in answer and c.canonical is not None]
+                asking = {key: one for key, one in wanted.items() if key not in answer}
                 if asking:
                     await self._by_rule(run, far, compiled, variant, company, rule, asking, answer)
         return answer
@@ -242,21 +247,20 @@ class LiveMatcher:
         variant: str,
         company: str,
         rule: tuple[str, ...],
-        asking: Sequence[Caught],
+        asking: Mapping[str, Canonical],
         answer: dict[str, Candidates],
     ) -> None:
         tables = run.tables(far, company)
         await tables.load(compiled.references())
         wanted: dict[tuple[str, ...], list[str]] = defaultdict(list)
         conditions = {}
-        for caught in asking:
-            canonical = caught.canonical
-            values = match_value(compiled, canonical, rule) if canonical is not None else None
-            if canonical is None or values is None:
+        for name, canonical in asking.items():
+            values = match_value(compiled, canonical, rule)
+            if values is None:
                 continue
             search = compiled.search(rule, canonical, tables)
             if search is not None:
-                wanted[values].append(caught.record.key)
+                wanted[values].append(name)
                 conditions[values] = search
         if not wanted:
             return

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import ConfigError
-from weft.model.values import Ref
+from weft.model.values import EMPTY, Ref
 from weft.records import Canonical, Query, Side
 from weft.state.membership import elapsed
 from weft.sync.decide import Unlinked
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from weft.runtime import Runtime
     from weft.state.store import State
     from weft.state.tx import Tx
+    from weft.sync.flow import End
+    from weft.sync.run import Run
 
 
 FRESH = 300.0
@@ -164,12 +166,9 @@ def _refs(record: Canonical, entity: EntityType, work: Work, side: Side) -> Iter
 
 
 def _ask(name: str, value: Ref, entity: EntityType, work: Work, side: Side) -> Asked:
-    field = entity.field(name)
-    if field is None or field.entity is None:
-        raise ConfigError(f"the field {name!r} of {entity.name} holds a reference but is not declared as one")
     company = work.target.company
     return Asked(
-        field.entity,
+        _referred(name, entity),
         value.object,
         value.key,
         work.pair.connection_of(side),
@@ -177,6 +176,39 @@ def _ask(name: str, value: Ref, entity: EntityType, work: Work, side: Side) -> A
         company if side == "right" else None,
         company if side == "left" else None,
     )
+
+
+def _referred(name: str, entity: EntityType) -> str:
+    field = entity.field(name)
+    if field is None or field.entity is None:
+        raise ConfigError(f"the field {name!r} of {entity.name} holds a reference but is not declared as one")
+    return field.entity
+
+
+async def recast(
+    run: Run, origin: End, far: End, company: str, records: Sequence[Canonical], names: Iterable[str]
+) -> list[Canonical]:
+    """Records of one end with the references among these fields in the other end's terms; what is not linked there is
+    EMPTY. ``company``: the one on the right side."""
+    entity = run.flow.entity
+    fields = set(names)
+    from_company, to_company = (None, company) if origin.side == "left" else (company, None)
+
+    def ask(name: str, value: Ref) -> Asked:
+        about = _referred(name, entity), value.object, value.key
+        return Asked(*about, origin.connection, far.connection, from_company, to_company)
+
+    held = [
+        {name: ask(name, value) for name, value in one.fields.items() if name in fields and isinstance(value, Ref)}
+        for one in records
+    ]
+    found = await translate(run.runtime.state, {one for asks in held for one in asks.values()})
+    return [
+        replace(one, fields={**one.fields, **{name: found.get(wanted, EMPTY) for name, wanted in asks.items()}})
+        if asks
+        else one
+        for one, asks in zip(records, held, strict=True)
+    ]
 
 
 async def translate(state: State, wanted: Iterable[Asked]) -> Translations:

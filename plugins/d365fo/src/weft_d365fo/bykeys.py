@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
@@ -13,6 +14,7 @@ from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import any_of, eq, or_
 from weft.net.odata.rows import Row
 from weft.records import Moved, Page, Query
+from weft_d365fo import agreements
 from weft_d365fo.failures import is_missing, reading
 from weft_d365fo.keys import KeyShape
 from weft_d365fo.rows import TERMS, chunks, records
@@ -23,8 +25,8 @@ from weft_d365fo.values import Unaskable
 State = Literal["missing", "invisible"]
 
 
-async def by_keys(session: FoSession, plan: Plan, query: Query, *, lane: Lane) -> AsyncIterator[Page]:
-    """The records with these keys. One that is missing from the list is asked for by itself: only an
+async def by_keys(session: FoSession, plan: Plan, query: Query, *, day: dt.date, lane: Lane) -> AsyncIterator[Page]:
+    """The records with these keys as of a ``day``. One that is missing from the list is asked for by itself: only an
     answer that *this* record is not there makes it gone."""
     good: list[str] = []
     alien: list[str] = []
@@ -43,14 +45,16 @@ async def by_keys(session: FoSession, plan: Plan, query: Query, *, lane: Lane) -
         if rows is None:
             yield Page(invisible=list(some))
             continue
-        page = Page(await records(session, plan, query.company, rows, lane=lane))
+        ended = await agreements.moved(session, plan, query, rows, (), day)
+        rows = [row for row in rows if plan.shape.spell(row) not in ended]
+        page = Page(await records(session, plan, query.company, rows, lane=lane), moved=list(ended.values()))
         there = {record.key.casefold(): record for record in page.records}
         for key in some:  # under the spelling it was asked by
             if key.casefold() in there:
                 there[key.casefold()].key = key
-        absent = [key for key in some if key.casefold() not in there]
+        absent = [key for key in some if key.casefold() not in there and key not in ended]
         if absent:
-            await _tell_apart(session, plan, query, absent, page, lane)
+            await _tell_apart(session, plan, query, absent, page, day, lane)
         yield page
 
 
@@ -77,7 +81,7 @@ async def find(session: FoSession, plan: Plan, company: str, keys: Sequence[str]
 
 
 async def _tell_apart(
-    session: FoSession, plan: Plan, query: Query, keys: Sequence[str], page: Page, lane: Lane
+    session: FoSession, plan: Plan, query: Query, keys: Sequence[str], page: Page, day: dt.date, lane: Lane
 ) -> None:
     company = query.company
     meta = await session.metadata()
@@ -104,6 +108,7 @@ async def _tell_apart(
     page.invisible += [key for key, answer in zip(keys, answers, strict=True) if answer == "invisible"]
     page.records += await records(session, plan, company, late, lane=lane)
     moved = await _moved(session, plan, query, missing)
+    moved |= await agreements.moved(session, plan, query, (), missing, day)
     page.moved += moved.values()
     page.gone += [key for key in missing if key not in moved]
 

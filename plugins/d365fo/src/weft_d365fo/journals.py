@@ -1,4 +1,4 @@
-"""Lines of journals that are records of their own: payments, checks, deposits, card charges.
+"""Lines of journals that are records of their own: payments, checks, deposits, card charges, sales prices.
 
 They go into an open journal of weft's, found by its description and opened when there is none. Two writers at
 once in one journal are refused by the environment, so lines go one after the other, and again after a conflict.
@@ -7,6 +7,7 @@ once in one journal are refused by the environment, so lines go one after the ot
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weft.net.odata.outcomes import failed
@@ -20,14 +21,32 @@ from weft_d365fo.values import Unaskable, asked
 if TYPE_CHECKING:
     from weft_d365fo.writing import Writer
 
-JOURNALS: Mapping[str, str] = {
-    "CustomerPaymentJournalLines": "CustomerPaymentJournalHeaders",
-    "VendorPaymentJournalLines": "VendorPaymentJournalHeaders",
-    "LedgerJournalLines": "LedgerJournalHeaders",
-    "VendInvoiceJournalLines": "VendInvoiceJournalHeaders",
-}
-"""Lines -> headers."""
-BATCH, NUMBER, NAME = "JournalBatchNumber", "LineNumber", "JournalName"
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The headers of a kind of journals, and how they say what all headers do: ``number`` in the header is ``batch``
+    in its lines."""
+
+    headers: str
+    number: str = "JournalBatchNumber"
+    batch: str = "JournalBatchNumber"
+    name: str = "JournalName"
+    text: str = "Description"
+    posted: str = "IsPosted"
+
+
+JOURNALS: Mapping[str, Kind] = {
+    "CustomerPaymentJournalLines": Kind("CustomerPaymentJournalHeaders"),
+    "VendorPaymentJournalLines": Kind("VendorPaymentJournalHeaders"),
+    "LedgerJournalLines": Kind("LedgerJournalHeaders"),
+    "VendInvoiceJournalLines": Kind("VendInvoiceJournalHeaders"),
+    "OpenSalesPriceJournalLinesV2": Kind(
+        "TradeAgreementJournalHeaders", "JournalNumber", "TradeAgreementJournalNumber", "TradeAgreementJournalNameId",
+        "JournalDescription", "Posted",
+    ),
+}  # fmt: skip
+"""By the set of the lines."""
+NUMBER, NAME = "LineNumber", "JournalName"
 ATTEMPTS = 5
 
 
@@ -66,6 +85,7 @@ class Journals:
         usual = {
             "CustomerPaymentJournalLines": journals.customer_payment,
             "VendorPaymentJournalLines": journals.vendor_payment,
+            "OpenSalesPriceJournalLinesV2": journals.sales_price,
         }.get(item.object, journals.general)
         return str(given or usual)
 
@@ -77,7 +97,7 @@ class Journals:
             ready: list[Item] = []
             for item in waiting:
                 try:
-                    place = {BATCH: journal, NUMBER: last + len(calls) + 1}
+                    place = {JOURNALS[object].batch: journal, NUMBER: last + len(calls) + 1}
                     calls.append(await self.writer.creation(_bare(item), place))
                     ready.append(item)
                 except (Unaskable, facets.Unresolved, ValueError) as error:
@@ -100,18 +120,17 @@ class Journals:
 
     async def _open(self, company: str, object: str, name: str) -> tuple[str, int]:
         """The open journal to add to, and the number of its last line."""
-        headers, session, text = JOURNALS[object], self.session, self.session.settings.journal_text
+        kind, session, text = JOURNALS[object], self.session, self.session.settings.journal_text
         meta = await session.metadata()
-        known = await session.properties(headers)
-        open_ = eq("IsPosted", asked("No", known.get("IsPosted"), meta))
-        query = Query(select=(BATCH,), filter=and_(eq(NAME, name), eq("Description", text), open_))
-        for row in await session.rows(headers, query, company):
-            last = await self._last(company, object, str(row[BATCH]))
+        known = await session.properties(kind.headers)
+        open_ = eq(kind.posted, asked("No", known.get(kind.posted), meta))
+        query = Query(select=(kind.number,), filter=and_(eq(kind.name, name), eq(kind.text, text), open_))
+        for row in await session.rows(kind.headers, query, company):
+            last = await self._last(company, object, str(row[kind.number]))
             if last < session.settings.journal_lines:
-                return str(row[BATCH]), last
-        body: dict[str, Any] = {"dataAreaId": company, NAME: name, "Description": text}
-        made = await self._made(headers, body)
-        return str(made[BATCH]), 0
+                return str(row[kind.number]), last
+        made = await self._made(kind.headers, {"dataAreaId": company, kind.name: name, kind.text: text})
+        return str(made[kind.number]), 0
 
     async def _made(self, headers: str, body: dict[str, Any]) -> dict[str, Any]:
         """A new journal. Should its answer be lost, an empty journal is left behind, which the next line finds."""
@@ -132,7 +151,8 @@ class Journals:
         return written.row or {}
 
     async def _last(self, company: str, object: str, journal: str) -> int:
-        query = Query(select=(BATCH, NUMBER), filter=eq(BATCH, journal), orderby=(f"{NUMBER} desc",), top=1)
+        batch = JOURNALS[object].batch
+        query = Query(select=(batch, NUMBER), filter=eq(batch, journal), orderby=(f"{NUMBER} desc",), top=1)
         rows = await self.session.rows(object, query, company)
         return int(rows[0][NUMBER]) if rows else 0
 
@@ -140,8 +160,8 @@ class Journals:
 def _config(told: Error, headers: str, body: Mapping[str, Any]) -> Exception:
     from weft.errors import ConfigError
 
-    return ConfigError(f"a journal cannot be opened ({headers}, name {body[NAME]!r}, company "
-                       f"{body['dataAreaId']}): {told.message}")  # fmt: skip
+    company, name, _ = body.values()
+    return ConfigError(f"a journal cannot be opened ({headers}, name {name!r}, company {company}): {told.message}")
 
 
 def _bare(item: Item) -> Item:

@@ -12,6 +12,8 @@ def mappings(settings: FoSettings, entity: str) -> list[Mapping]:
     places = {
         "site": settings.site,
         "revenue_account": settings.revenue_account,
+        "base_price_list": settings.base_price_list,
+        "journal_text": settings.journal_text,
         "cash_terms": settings.cash_terms,
         "statement_charge": settings.statement_charge,
         "check_method": settings.check_method,

@@ -12,6 +12,7 @@ from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import eq
 from weft.net.odata.rows import Row
 from weft.records import Context, Page, Query, Record
+from weft_d365fo import agreements
 from weft_d365fo.bykeys import by_keys, find
 from weft_d365fo.cursor import Cursor
 from weft_d365fo.failures import reading
@@ -44,12 +45,13 @@ async def read(ctx: Context, session: FoSession, query: Query) -> AsyncIterator[
         )
     if plan.missing:
         ctx.log.debug("%s: this environment has no %s", plan.object, ", ".join(plan.missing))
+    day = agreements.today(ctx)
     if query.mode == "keys":
-        pages = by_keys(session, plan, query, lane=ctx.lane)
+        pages = by_keys(session, plan, query, day=day, lane=ctx.lane)
     elif query.mode == "search":
-        pages = search(session, plan, query, lane=ctx.lane)
+        pages = search(session, await agreements.in_force(session, plan, day), query, lane=ctx.lane)
     else:
-        pages = Sweep(ctx, session, plan, query).pages()
+        pages = Sweep(ctx, session, await agreements.in_force(session, plan, day), query).pages()
     async for page in pages:
         yield page
 
@@ -141,11 +143,13 @@ class Sweep:
             async for keys, newest in feed.keys(self.company, since, self.lane):
                 wanted |= dict.fromkeys(keys)
                 after.feeds[feed.object] = newest or after.feeds.get(feed.object)
+        if suspects:  # what has gone on elsewhere is known by then when it is seen there
+            yield Page(suspects=suspects)
         async for page in self._fetched(list(wanted), marks):
             yield page
         if marks is not None:
             after.seen = self._keep(marks)
-        yield Page(suspects=suspects, cursor=after.text())
+        yield Page(cursor=after.text())
 
     async def _fetched(self, keys: Sequence[str], marks: Marks | None) -> AsyncIterator[Page]:
         for some in chunks(keys, max(1, min(TERMS, self.size))):

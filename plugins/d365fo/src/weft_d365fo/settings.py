@@ -53,6 +53,7 @@ class JournalNames(BaseModel):
     customer_payment: str = Field("CustPay", max_length=10, description="customer payments")
     vendor_payment: str = Field("VendPay", max_length=10, description="payments to vendors, checks among them")
     general: str = Field("GenJrn", max_length=10, description="ledger entries that name no journal")
+    sales_price: str = Field("SalesPrice", max_length=10, description="trade agreements: prices of products for sale")
     card: str = Field("CardJrn", max_length=10, description="company card charges; only they may be in it")
 
 
@@ -111,6 +112,9 @@ class FoSettings(BaseModel):
         "", description="main account of free text invoice lines that name a product; empty: such lines are refused"
     )
     site: str = Field("", description="site that new orders and quotations ship from or are received at by default")
+    base_price_list: str = Field(
+        "Base price list", description="price list of the other side that stands for prices for everybody, of no group"
+    )
     cash_terms: str = Field("COD", description="terms of payment, of the cash kind, that make an invoice a receipt")
     statement_charge: str = Field(
         "STMT", description="billing classification that makes a free text invoice a statement charge"

@@ -10,9 +10,10 @@ from weft.testing.odata.store import Row
 from weft_d365fo.simulator.commands import Commands, worded
 from weft_d365fo.simulator.dimensions import escape
 from weft_d365fo.simulator.errors import refused
-from weft_d365fo.simulator.posting import journals, purchasing, sales
+from weft_d365fo.simulator.posting import journals, prices, purchasing, sales
 from weft_d365fo.simulator.posting.transactions import remaining
 from weft_d365fo.simulator.rules.amounts import number
+from weft_d365fo.simulator.schema import NO_DATE
 from weft_d365fo.simulator.values import noon
 from weft_d365fo.simulator.views import RECID
 from weft_d365fo.simulator.world import Company, must
@@ -38,7 +39,10 @@ class Office:
             "cancel": (self.cancel, "cancel an order or quotation: set, number"),
             "lose_quotation": (self.lose_quotation, "quotation lost: number"),
             "confirm_quotation": (self.confirm_quotation, "quotation won: number; makes the sales order"),
-            "set_price": (self.set_price, "sales price agreement: item, price, currency, customer, group, company"),
+            "set_price": (
+                self.set_price,
+                "sales price agreement: item, price, currency, customer, group, since, until, quantity",
+            ),
             "block_item": (self.block_item, "item, purpose (Sales or Purchase), blocked, company"),
             "set_on_hand": (self.set_on_hand, "stock: item, quantity, warehouse, company"),
             "approve_timesheet": (self.approve_timesheet, "number, status, company"),
@@ -82,6 +86,8 @@ class Office:
                 return self._show("VendInvoiceJourBiEntities", posted)
             if set == "VendorInvoiceHeaders":
                 return self._show("VendInvoiceJourBiEntities", purchasing.post_pending(self.world, home, row))
+            if set == "TradeAgreementJournalHeaders":
+                return self._show(set, prices.post(self.world, home, row))
             return self._show(set, journals.post(self.world, home, row))
 
     def _show(self, set: str, row: Row) -> dict[str, Any]:
@@ -187,20 +193,25 @@ class Office:
     # Master data
 
     async def set_price(
-        self, item: str, price: Any, currency: str, customer: str = "", group: str = "", company: str | None = None
-    ) -> dict[str, Any]:
-        """An agreement for a customer, a price group or all."""
+        self, item: str, price: Any, currency: str, customer: str = "", group: str = "", company: str | None = None,
+        since: str = "", until: str = "", quantity: Any = 0,
+    ) -> dict[str, Any]:  # fmt: skip
+        """An agreement for a customer, a price group or all: in force from one day to another, from a quantity on."""
         home, table = self.home(company), "SalesPriceAgreements"
-        whose = {"CustomerAccountNumber": customer, "PriceCustomerGroupCode": group, "PriceCurrencyCode": currency}
+        whose = {
+            "CustomerAccountNumber": customer, "PriceCustomerGroupCode": group, "PriceCurrencyCode": currency,
+            "PriceApplicableFromDate": noon(since) if since else NO_DATE, "FromQuantity": Decimal(str(quantity)),
+        }  # fmt: skip
+        rest = {"Price": Decimal(str(price)), "PriceApplicableToDate": noon(until) if until else NO_DATE}
         with worded(), self.world.posting():
             product = must(self.world, "InventTable", "ItemNumber", item, home.id, "Item")
             for row in self.world.find(table, "ItemNumber", item, home.id):
                 if all(self.world.value(table, row, column) == value for column, value in whose.items()):
-                    return self._show(table, self.world.update(table, row, {"Price": Decimal(str(price))}))
+                    return self._show(table, self.world.update(table, row, rest))
             recid = self.world.next_recid()
             values = {
                 "dataAreaId": home.id, RECID: recid, "RecordId": recid, "ItemNumber": item, **whose,
-                "ProductNumber": product["ProductNumber"], "Price": Decimal(str(price)), "SalesPriceQuantity": 1,
+                "ProductNumber": product["ProductNumber"], **rest, "SalesPriceQuantity": 1,
                 "QuantityUnitySymbol": product.get("SalesUnitSymbol", ""),
             }  # fmt: skip
             return self._show(table, self.world.insert(table, values))
@@ -254,6 +265,7 @@ _NUMBERS = {
     "VendorPaymentJournalHeaders": "JournalBatchNumber",
     "VendInvoiceJournalHeaders": "JournalBatchNumber",
     "LedgerJournalHeaders": "JournalBatchNumber",
+    "TradeAgreementJournalHeaders": "JournalNumber",
 }
 _COPIED = (
     "ItemNumber", "SalesUnitSymbol", "SalesPrice", "SalesPriceQuantity", "LineDiscountAmount",

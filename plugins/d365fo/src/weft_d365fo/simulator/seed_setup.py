@@ -198,6 +198,9 @@ def legal_entity(world: World, company: Company) -> None:
         for g, n, t in (("Audio", "Audio", "FULL"), ("Parts", "Parts", "FULL"), ("Services", "Services", "NONE"))
     ))  # fmt: skip
     _journal_names(world, own)
+    put(world, "TradeAgreementJournalNames", {
+        "dataAreaId": own, "TradeAgreementJournalNameId": "SalesPrice", "DefaultTradeAgreementType": "PriceSales",
+        "DefaultJournalDescription": "Sales prices"})  # fmt: skip
     put(
         world,
         "BankAccounts",

@@ -262,6 +262,8 @@ HASHED: dict[str, tuple[str, ...]] = {
     "EcoResProduct": ("ProductName",),
     "ProductTranslations": ("ProductNumber",),
     "SalesPriceAgreements": ("ItemNumber", "CustomerAccountNumber"),
+    "TradeAgreementJournalHeaders": ("JournalNumber", "JournalDescription"),
+    "OpenSalesPriceJournalLinesV2": ("TradeAgreementJournalNumber", "ItemNumber"),
     "PurchasePriceAgreements": ("ItemNumber", "VendorAccountNumber"),
     "WarehousesOnHandV2": ("ItemNumber",),
     "InventorySitesOnHandV2": ("ItemNumber",),

@@ -1,0 +1,163 @@
+"""Prices in several currencies: trade agreements of Finance & Operations and price lists of Creatio."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+KINDS = ["d365fo"]
+FLOWS = {
+    "products": {"entity": "product", "between": ["crm", "erp"], "owner": "crm"},
+    "prices": {"entity": "price", "between": ["crm", "erp"], "owner": "erp", "first_differences": "owner",
+               "when": "price_list in ['Base price list', '20', 'Wholesale']"},
+}  # fmt: skip
+LINES, HEADERS = "OpenSalesPriceJournalLinesV2", "TradeAgreementJournalHeaders"
+
+
+def day(ahead: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=ahead)).date().isoformat()
+
+
+@pytest.fixture(scope="module")
+def books(make_world: Any) -> Any:
+    from tests.system.objects.books_fo import FoBooks
+
+    world = make_world(FLOWS, kind="d365fo", mappings=FoBooks.mappings)
+    world.add("Pricelist", Name="Wholesale")
+    world.sync()
+    return FoBooks(world)
+
+
+@pytest.fixture
+def chair(books: Any) -> tuple[str, str]:
+    """A product of its own for each test: Creatio's key, and the item number."""
+    key = books.world.product(Price=D(100))
+    books.world.sync("products")
+    return key, str(books.world.partner("product", key))
+
+
+def prices(books: Any, product: str) -> dict[tuple[str, str], D]:
+    """Prices of a product in Creatio, by list and currency."""
+    world = books.world
+    lists = {row["Id"]: row["Name"] for row in world.rows("Pricelist")}
+    codes = {row["Id"]: row["ShortName"] for row in world.rows("Currency")}
+    rows = world.rows("ProductPrice", ProductId=product)
+    found = {(lists[row["PriceListId"]], codes[row["CurrencyId"]]): row["Price"] for row in rows}
+    assert len(found) == len(rows), "two prices for one list and currency"
+    return found
+
+
+def agreements(books: Any, item: str) -> list[dict[str, Any]]:
+    return list(books.rows("SalesPriceAgreements", ItemNumber=item))
+
+
+def priced(books: Any, product: str, currency: str, price: Any, list_: str = "Base price list") -> str:
+    """A price, typed into Creatio."""
+    world = books.world
+    ids = {"ProductId": product, "CurrencyId": world.currency(currency), "PriceListId": world.id("Pricelist", Name=list_)}
+    return str(world.add("ProductPrice", **ids, Price=D(price)))
+
+
+def test_agreements_are_prices_by_list_and_currency(books: Any, chair: tuple[str, str]) -> None:
+    world, (product, item) = books.world, chair
+    mine = priced(books, product, "GBP", "77.77")  # it was in Creatio before
+    customer = books.master("customer", "Contoso Retail")
+    for currency, price in (("USD", "99.95"), ("EUR", "89.5"), ("GBP", "79")):
+        books.command("set_price", item=item, price=price, currency=currency)
+    books.command("set_price", item=item, price="84.5", currency="EUR", group="20")
+    # What a price list cannot say is nobody's price there: of one customer, for many, for later, of the past.
+    books.command("set_price", item=item, price=1, currency="EUR", customer=customer)
+    books.command("set_price", item=item, price=2, currency="EUR", quantity=100)
+    books.command("set_price", item=item, price=3, currency="EUR", since=day(30))
+    books.command("set_price", item=item, price=4, currency="EUR", since=day(-90), until=day(-30))
+    world.sync("prices")
+    assert prices(books, product) == {
+        ("Base price list", "USD"): D("99.95"), ("Base price list", "EUR"): D("89.5"),
+        ("Base price list", "GBP"): D(79), ("20", "EUR"): D("84.5"),
+    }  # fmt: skip
+    assert world.row("ProductPrice", mine)["Price"] == 79
+    world.quiet("prices")
+    books.command("set_price", item=item, price="91.25", currency="EUR")
+    world.sync("prices")
+    assert prices(books, product)["Base price list", "EUR"] == D("91.25")
+    world.quiet("prices")
+
+
+def test_the_next_agreement_takes_over(books: Any, chair: tuple[str, str]) -> None:
+    world, (product, item) = books.world, chair
+    first = books.command("set_price", item=item, price=50, currency="EUR", since=day(-30))
+    world.sync("prices")
+    here = world.link("price", right=str(first["RecordId"])).left_key
+    books.command("set_price", item=item, price=50, currency="EUR", since=day(-30), until=day(-1))
+    second = books.command("set_price", item=item, price=55, currency="EUR", since=day(0))
+    world.sync("prices")
+    world.sync("prices")
+    assert world.link("price", right=str(second["RecordId"])).left_key == here
+    assert prices(books, product) == {("Base price list", "EUR"): D(55)}
+    assert world.issues("prices") == []
+    world.quiet("prices")
+
+
+def test_a_price_of_creatio_is_entered_and_people_post_it(books: Any, chair: tuple[str, str]) -> None:
+    world, (product, item) = books.world, chair
+    key = priced(books, product, "EUR", "88.8")
+    other = priced(books, product, "USD", "98.5")
+    world.sync("prices")
+    lines = {row["PriceCurrencyCode"]: row for row in books.rows(LINES, ItemNumber=item)}
+    assert {name: (D(row["Price"]), row["PriceCustomerGroupCode"]) for name, row in lines.items()} == {
+        "EUR": (D("88.8"), ""), "USD": (D("98.5"), ""),
+    }  # fmt: skip
+    assert agreements(books, item) == []
+    journal = lines["EUR"]["TradeAgreementJournalNumber"]
+    assert journal == lines["USD"]["TradeAgreementJournalNumber"]
+    world.quiet("prices")
+    world.edit("ProductPrice", key, Price=D("87.7"))
+    world.sync("prices")
+    assert D(books.rows(LINES, ItemNumber=item, PriceCurrencyCode="EUR")[0]["Price"]) == D("87.7")
+    world.quiet("prices")
+    books.command("post", set=HEADERS, number=journal)
+    world.sync("prices")
+    world.sync("prices")
+    assert world.issues("prices") == []
+    there = {row["PriceCurrencyCode"]: row for row in agreements(books, item)}
+    assert {name: D(row["Price"]) for name, row in there.items()} == {"EUR": D("87.7"), "USD": D("98.5")}
+    for currency, left in (("EUR", key), ("USD", other)):
+        assert world.partner("price", left) == str(there[currency]["RecordId"])
+    world.quiet("prices")
+    # From now on people change it in a journal of theirs.
+    world.edit("ProductPrice", key, Price=D("80"))
+    world.sync("prices", states=("issues",))
+    [issue] = world.issues("prices")
+    assert "people change it in a trade agreement journal" in issue.reason
+    world.edit("ProductPrice", key, Price=D("87.7"))
+    world.sync("prices")
+    assert world.issues("prices") == []
+
+
+def test_a_list_that_the_environment_lacks_is_refused(books: Any, chair: tuple[str, str]) -> None:
+    """And by no means taken for everybody."""
+    world, (product, item) = books.world, chair
+    key = priced(books, product, "EUR", "70", list_="Wholesale")
+    world.sync("prices", states=("issues",))
+    [issue] = world.issues("prices")
+    assert "'Wholesale'" in issue.reason
+    assert "Price customer groups" in issue.reason
+    assert books.rows(LINES, ItemNumber=item) == []
+    world.remove("ProductPrice", key)
+    world.sync("prices", states=("done", "issues"), sweep=True)
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "error_after_commit"])
+def test_an_answer_that_is_lost_doubles_no_price(books: Any, chair: tuple[str, str], kind: str) -> None:
+    world, (product, item) = books.world, chair
+    priced(books, product, "EUR", "66")
+    with world.fault("erp", kind, method="POST", path=LINES, count=1) as struck:
+        world.sync("prices", states=("done", "issues", "down", "failed"))
+        assert struck.struck == 1
+    world.settle("prices")
+    [line] = books.rows(LINES, ItemNumber=item)
+    assert D(line["Price"]) == 66
+    world.quiet("prices")
