@@ -8,8 +8,6 @@ from weft.model.catalogue import core_entities
 from weft_d365fo import connector
 from weft_d365fo.mappings import mappings
 
-UNKNOWN_TO_THE_SIMULATOR = {"price_list"}
-
 
 async def test_every_document_holds_against_live_metadata(bench):
     wrong = []
@@ -18,8 +16,6 @@ async def test_every_document_holds_against_live_metadata(bench):
             compiled = bench.compiled(entity.name, document.variant)
             named = objects(document)
             schemas = {s.name: s async for s in connector.weft_describe(bench.session, named)}
-            if entity.name in UNKNOWN_TO_THE_SIMULATOR:
-                continue
             wrong += [str(found) for found in check(compiled, schemas) if found.level == "error"]
     assert not wrong
 

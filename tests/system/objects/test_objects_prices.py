@@ -57,7 +57,11 @@ def agreements(books: Any, item: str) -> list[dict[str, Any]]:
 def priced(books: Any, product: str, currency: str, price: Any, list_: str = "Base price list") -> str:
     """A price, typed into Creatio."""
     world = books.world
-    ids = {"ProductId": product, "CurrencyId": world.currency(currency), "PriceListId": world.id("Pricelist", Name=list_)}
+    ids = {
+        "ProductId": product,
+        "CurrencyId": world.currency(currency),
+        "PriceListId": world.id("Pricelist", Name=list_),
+    }
     return str(world.add("ProductPrice", **ids, Price=D(price)))
 
 

@@ -32,7 +32,7 @@ _FILLED = {
     "ProjectsV2": {"ScheduleStartDate"},
 }
 """Mandatory fields that the environment fills by itself, from the customer, the vendor, the header or the day."""
-_NUMBERED = {"LineNumber", "JournalBatchNumber"}
+_NUMBERED = {"LineNumber", "JournalBatchNumber", "TradeAgreementJournalNumber"}
 """Mandatory in lines, and given by this connector."""
 
 

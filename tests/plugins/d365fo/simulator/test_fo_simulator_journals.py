@@ -154,3 +154,30 @@ def test_a_vendor_is_billed_and_paid_by_check(fo: Any) -> None:
     assert fo.rows(f"VendorPaymentJournalLines?$filter=JournalBatchNumber eq '{pay}'")[0]["CheckNumber"]
     rows = fo.rows(f"VendTransBiEntities?$filter=AccountNum eq '{account}'")
     assert {row["Invoice"]: row["SettleAmountCur"] for row in rows} == {"B-1": -80, "": 80}
+
+
+def test_a_trade_agreement_journal_takes_effect_when_it_is_posted(fo: Any) -> None:
+    heads, lines = "TradeAgreementJournalHeaders", "OpenSalesPriceJournalLinesV2"
+    assert "must be filled in" in fo.refused(400, "POST", heads, {"JournalDescription": "weft"})
+    wrong = fo.refused(400, "POST", heads, {"TradeAgreementJournalNameId": "Nothing"})
+    assert "is not found in the related table 'Trade agreement journal names'" in wrong
+    header = fo.ok("POST", heads, {"TradeAgreementJournalNameId": "SalesPrice"})
+    assert (header["Posted"], header["DefaultTradeAgreementType"]) == ("No", "PriceSales")
+    number = header["JournalNumber"]
+    body = {"TradeAgreementJournalNumber": number, "LineNumber": 1, "ItemNumber": "D000004", "Price": 12.5}
+    assert "must be filled in" in fo.refused(400, "POST", lines, body)
+    body["PriceCurrencyCode"] = "EUR"
+    wrong = fo.refused(400, "POST", lines, {**body, "PriceCustomerGroupCode": "99"})
+    assert "is not found in the related table 'Price customer groups'" in wrong
+    line = fo.ok("POST", lines, body)
+    assert (line["SalesPriceQuantity"], bool(line["QuantityUnitSymbol"])) == (1, True)
+    key = f"{heads}(dataAreaId='usmf',JournalNumber='{number}')"
+    assert "dependent Journal lines exist" in fo.refused(400, "DELETE", key)
+    asked = "SalesPriceAgreements?$filter=ItemNumber eq 'D000004' and PriceCurrencyCode eq 'EUR' and Price eq 12.5"
+    assert fo.rows(asked) == []
+    fo.command("post", set=heads, number=number)
+    [agreement] = fo.rows(asked)
+    assert agreement["RecordId"] > 0
+    assert fo.rows(f"{lines}?$filter=TradeAgreementJournalNumber eq '{number}'") == []
+    assert "has been posted" in fo.refused(400, "POST", lines, {**body, "LineNumber": 2})
+    assert "has been posted" in fo.refused(400, "PATCH", key, {"JournalDescription": "again"})
