@@ -7,10 +7,15 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from tests.system.objects.pairs import SUPPLIER
 
 KINDS = ["d365fo"]
 FLOWS = {
     "products": {"entity": "product", "between": ["crm", "erp"], "owner": "crm"},
+    "customers": {"entity": "customer", "between": ["crm", "erp"], "owner": "crm", "variants": {"crm": ["account"]}},
+    "orders": {"entity": "sales_order", "between": ["crm", "erp"], "owner": "crm", "variants": {"crm": ["order"]}},
+    "purchases": {"entity": "purchase_order", "between": ["crm", "erp"], "owner": "crm", "variants": {"crm": ["own"]}},
+    "vendors": {"entity": "vendor", "between": ["crm", "erp"], "owner": "crm", "direction": "left_to_right"},
     "prices": {"entity": "price", "between": ["crm", "erp"], "owner": "erp", "first_differences": "owner",
                "when": "price_list in ['Base price list', '20', 'Wholesale']"},
 }  # fmt: skip
@@ -165,3 +170,33 @@ def test_an_answer_that_is_lost_doubles_no_price(books: Any, chair: tuple[str, s
     [line] = books.rows(LINES, ItemNumber=item)
     assert D(line["Price"]) == 66
     world.quiet("prices")
+
+
+def test_a_price_of_a_hundred_pieces_is_told_for_one(books: Any, chair: tuple[str, str]) -> None:
+    """And what is sold or bought at so much a piece is so much a piece there."""
+    world, (product, item) = books.world, chair
+    per = {"SalesPriceQuantity": 100, "PurchasePriceQuantity": 100}
+    key = {"dataAreaId": "usmf", "ItemNumber": item}
+    books.command("edit", set="ReleasedProductsV2", key=key, values={"SalesPrice": 525, "PurchasePrice": 310, **per})
+    world.sync("products")
+    assert world.row("Product", product)["Price"] == D("5.25")
+    account = world.account()
+    seller = world.add("Account", Name="Fabrikam Supplies", TypeId=SUPPLIER)
+    world.sync("customers", "vendors")
+    order = world.add("Order", AccountId=account, CurrencyId=world.currency("USD"))
+    world.line("OrderProduct", order, product, 40, "4.5")
+    usd = {"UsrCurrencyId": world.currency("USD")}
+    bought = world.add("UsrPurchaseOrder", UsrNumber="PO-1", UsrAccountId=seller, **usd)
+    line = {"UsrPurchaseOrderId": bought, "UsrLineNumber": 1, "UsrProductId": product, "UsrName": "Line"}
+    world.add("UsrPurchaseOrderProduct", **line, UsrQuantity=D(30), UsrPrice=D("2.5"))
+    world.sync("orders", "purchases")
+    [sold] = books.rows("SalesOrderLines", SalesOrderNumber=world.partner("sales_order", order))
+    assert (D(sold["LineAmount"]), D(sold["SalesPrice"]) / D(sold["SalesPriceQuantity"])) == (180, D("4.5"))
+    [ordered] = books.rows("PurchaseOrderLinesV2", PurchaseOrderNumber=world.partner("purchase_order", bought))
+    assert D(ordered["LineAmount"]) == 75
+    world.quiet("products", "orders", "purchases")
+    world.edit("Product", product, Price=D("5.5"))
+    world.sync("products")
+    there = books.row("product", item)
+    assert D(there["SalesPrice"]) / D(there["SalesPriceQuantity"]) == D("5.5")
+    world.quiet("products")

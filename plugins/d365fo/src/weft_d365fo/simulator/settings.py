@@ -40,6 +40,7 @@ class Settings(SimSettings):
     invoice_site: bool = True  # lines of vendor invoices with an item need a site, as order lines do
     posted_vendor_invoices: Literal["removed", "kept"] = "removed"  # pending invoices after posting
     prices_writable: bool = False  # price agreements; else only trade agreement journals make them
+    line_prices_per: Literal["item", "one"] = "item"  # lines take over for how many the item's price is
     party_types: bool = True  # customers and vendors have to say what they are; else organizations
     project_contracts: bool = False  # projects for customers need a contract
     execution_errors: Literal["listed", "empty"] = "listed"  # what GetExecutionErrors has to say

@@ -59,6 +59,13 @@ def sales_price(world: World, home: Company, item: Row, account: str, currency: 
     return rounded(world, currency, converted(world, home, base, home.currency, currency, day))
 
 
+def priced_per(world: World, item: Row | None, column: str) -> Decimal:
+    """For how many pieces the price of a new line is."""
+    if item is None or world.settings.line_prices_per == "one":
+        return Decimal(1)
+    return number(item.get(column) or 1)
+
+
 def due_date(world: World, company: str, terms: str, day: str) -> str:
     """By the terms of payment; the day itself where there are none."""
     if day == NO_DATE:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from weft.testing.odata.store import Row
 from weft_d365fo.simulator.errors import refused
-from weft_d365fo.simulator.rules.amounts import converted, line_amount, rounded
+from weft_d365fo.simulator.rules.amounts import converted, line_amount, priced_per, rounded
 from weft_d365fo.simulator.rules.base import Relation, Rule, Write, must_be_filled, not_found
 from weft_d365fo.simulator.rules.sales import blocked, check_delivery, site_of
 from weft_d365fo.simulator.world import World
@@ -124,7 +124,7 @@ class PurchaseOrderLines(Rule):
             w.set("PurchaseOrderLineStatus", "Backorder")
             w.set("PurchaseOrderLineCreationMethod", _method(w, "PurchaseOrderLineCreationMethod"))
             w.default("OrderedPurchaseQuantity", Decimal(1))
-            w.default("PurchasePriceQuantity", Decimal(1))
+            w.default("PurchasePriceQuantity", priced_per(w.world, item, "PurchasePriceQuantity"))
             w.default("RequestedDeliveryDate", header.get("RequestedDeliveryDate"))
             w.default("SalesTaxGroupCode", header.get("SalesTaxGroupCode"))
             w.default("DefaultLedgerDimensionDisplayValue", header.get("DefaultLedgerDimensionDisplayValue"))
@@ -170,7 +170,7 @@ class PurchaseOrderLines(Rule):
             home, currency = w.home(), header.get("CurrencyCode", "")
             base = Decimal(item.get("PurchasePrice", 0)) / Decimal(item.get("PurchasePriceQuantity") or 1)
             price = converted(w.world, home, base, home.currency, currency, w.world.today)
-            w.set("PurchasePrice", rounded(w.world, currency, price))
+            w.set("PurchasePrice", rounded(w.world, currency, price * Decimal(w.get("PurchasePriceQuantity") or 1)))
 
     def check(self, w: Write) -> None:
         if w.creating and w.get("LineNumber") <= 0:

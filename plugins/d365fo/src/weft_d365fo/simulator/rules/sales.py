@@ -7,7 +7,7 @@ from typing import Any
 
 from weft.testing.odata.store import Row
 from weft_d365fo.simulator.errors import Refused, refused
-from weft_d365fo.simulator.rules.amounts import due_date, line_amount, sales_price
+from weft_d365fo.simulator.rules.amounts import due_date, line_amount, priced_per, sales_price
 from weft_d365fo.simulator.rules.base import Relation, Rule, Write, must_be_filled, not_found
 from weft_d365fo.simulator.rules.party import full_address
 from weft_d365fo.simulator.world import World
@@ -221,8 +221,9 @@ class DocumentLine(Rule):
         w.default("RequestedShippingDate", header.get("RequestedShippingDate"))
         w.default("SalesTaxGroupCode", header.get("SalesTaxGroupCode"))
         w.default("DeliveryModeCode", header.get("DeliveryModeCode"))
-        w.default("SalesPriceQuantity", Decimal(1))
         w.default("DefaultLedgerDimensionDisplayValue", header.get("DefaultLedgerDimensionDisplayValue"))
+        per = priced_per(w.world, item, "SalesPriceQuantity")
+        w.default("SalesPriceQuantity", per)
         if item is not None:
             w.default("SalesUnitSymbol", item.get("SalesUnitSymbol"))
             w.default("LineDescription", item.get("ProductName"))
@@ -230,7 +231,8 @@ class DocumentLine(Rule):
             if "SalesPrice" not in w.given:
                 day = header.get("RequestedShippingDate") or w.world.today
                 account, currency = header[self.account], w.get("CurrencyCode")
-                w.set("SalesPrice", sales_price(w.world, w.home(), item, account, currency, day))
+                price = sales_price(w.world, w.home(), item, account, currency, day)
+                w.set("SalesPrice", price * Decimal(w.get("SalesPriceQuantity") or 1))
         w.set(self.status, "Backorder" if self.status == "SalesOrderLineStatus" else "Created")
 
     def _amount(self, w: Write, header: Row) -> None:
