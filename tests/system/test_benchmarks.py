@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,11 @@ def test_a_pass_over_many_links_is_measured_at_several_sizes():
 def test_memory_is_measured_at_two_sizes(report: dict[str, Any]) -> None:
     assert [one["records"] for one in report["memory"]["bc"]] == [60, 120]
     assert all(one["sweep_mb"] >= one["start_mb"] > 10 for one in report["memory"]["bc"])
+
+
+def test_a_soak_of_seconds_ends_in_agreement() -> None:
+    command = [sys.executable, "-m", "benchmarks.soak", "--seconds", "6", "--rate", "4"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^verify \w+: proven, [1-9]", done.stdout, re.M)) == 3, done.stdout
+    assert re.search(r"faults that struck: .*[1-9]", done.stdout), done.stdout
