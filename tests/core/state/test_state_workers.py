@@ -136,6 +136,46 @@ async def test_a_worker_stopped_in_the_middle_of_a_transaction_is_taken_over(pos
             lock.release()
 
 
+@pytest.mark.parametrize("lost", ["given back", "taken"])
+async def test_claims_the_database_did_not_take_back_are_free_again_at_once(postgres_url: str, lost: str) -> None:
+    """Its answer to a claim, or a release, got lost: nobody here holds the record, and the row is still there."""
+
+    def wanted(tx: Tx) -> dict[str, set[str]]:
+        return {"a": {"crm/a"}, "b": {"crm/b"}}
+
+    def away(tx: Tx) -> None:
+        raise StateError("the state cannot be reached")
+
+    def nothing(tx: Tx) -> None:
+        return None
+
+    with State.open(postgres_url) as one, State.open(postgres_url) as other:
+        async with Membership(one), Membership(other):
+            if lost == "taken":
+                done = one.write
+
+                async def unanswered(fn: Any) -> Any:
+                    await done(fn)
+                    raise StateError("the connection is lost")
+
+                one.write = unanswered
+                with pytest.raises(StateError):
+                    await one.claims.take(wanted, nothing)
+                one.write = done
+            else:
+                await one.claims.take(wanted, nothing)
+                one.write, done = (lambda fn: other.write(away)), one.write
+                await one.claims.release({"crm/a", "crm/b"})
+                one.write = done
+            got, _ = await other.claims.take(wanted, nothing)
+            assert got == {}
+            got, _ = await one.claims.take(lambda tx: {"a": {"crm/a"}}, nothing)
+            assert got == {"a": {"crm/a"}}
+            await one.claims.tidy()
+            got, _ = await other.claims.take(wanted, nothing)
+            assert got == {"b": {"crm/b"}}  # what is held stays held
+
+
 def test_a_lock_that_was_released_is_free_at_once(postgres_url: str) -> None:
     with State.open(postgres_url) as one, State.open(postgres_url) as other:
         for _ in range(20):

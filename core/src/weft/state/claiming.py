@@ -34,6 +34,9 @@ class Claims:
         self._state = state
         self._mutex = threading.Lock()
         self._held: set[str] = set()
+        self._strays: set[str] = set()
+        """Places whose claim may be left in the database although nobody here holds them: the database went away."""
+        self._taking = 0
 
     @property
     def in_memory(self) -> bool:
@@ -53,10 +56,26 @@ class Claims:
         """
         if self.in_memory:
             return await self._state.read(lambda tx: (self.take_here(wanted(tx)), look(tx)))
-        got, seen = await self._state.write(lambda tx: (self._take_rows(tx, wanted(tx)), look(tx)))
-        with self._mutex:
-            self._held.update(*got.values())
-        return got, seen
+        asked: set[str] = set()
+
+        def write(tx: Tx) -> tuple[dict[str, set[str]], T]:
+            places = wanted(tx)
+            asked.update(*places.values())
+            return self._take_rows(tx, places), look(tx)
+
+        self._taking += 1
+        try:
+            got, seen = await self._state.write(write)
+            with self._mutex:
+                self._held.update(*got.values())
+                self._strays -= asked
+            return got, seen
+        except BaseException:
+            with self._mutex:
+                self._strays |= asked
+            raise
+        finally:
+            self._taking -= 1
 
     def take_here(self, wanted: Wanted) -> dict[str, set[str]]:
         """In memory only: claim at once."""
@@ -67,6 +86,9 @@ class Claims:
 
     def _take_rows(self, tx: Tx, wanted: Wanted) -> dict[str, set[str]]:
         at = tx.workers.clock()
+        with self._mutex:  # another one's claims may be on their way back: they look like strays
+            mine = (self._strays & set().union(*wanted.values())) - self._held if self._taking == 1 else set()
+        tx.claims.release(self._lease, mine)
         taken = tx.claims.take(self._lease, {place for places in wanted.values() for place in places}, at)
         got = {name: set(places) for name, places in wanted.items() if taken.issuperset(places)}
         tx.claims.release(self._lease, taken.difference(*got.values()))
@@ -82,6 +104,8 @@ class Claims:
             try:
                 await self._state.write(lambda tx: self.release_in(tx, places))
             except StateError as error:
+                with self._mutex:
+                    self._strays.update(places)
                 log.warning("claims are given back later: %s", error)
 
     def release_in(self, tx: Tx, places: Collection[str]) -> None:
@@ -98,10 +122,18 @@ class Claims:
         if self.in_memory:
             return
 
-        def write(tx: Tx) -> None:
-            old = tx.claims.older(self._lease, tx.workers.clock() - PATIENCE)
+        def write(tx: Tx) -> set[str]:
+            now = tx.workers.clock()
             with self._mutex:
-                strays = old - self._held
-            tx.claims.release(self._lease, strays)
+                known = self._strays - self._held if self._taking == 0 else set()
+            # What is taken from now on bears a later time.
+            lost = tx.claims.older(self._lease, now) & known if known else set()
+            old = tx.claims.older(self._lease, now - PATIENCE)
+            with self._mutex:
+                lost |= old - self._held
+            tx.claims.release(self._lease, lost)
+            return known
 
-        await self._state.write(write)
+        known = await self._state.write(write)
+        with self._mutex:
+            self._strays -= known
