@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from weft import around
+from weft.errors import StateError
 from weft.sync.cycle import run_flow
 
 
@@ -89,6 +90,53 @@ async def test_a_full_disk_sends_nothing_and_is_recovered_from(pair: Any, until:
         full.clear()
         pair.clock.forward(hours=1, minutes=1)
         await until(lambda: len(pair.names()) == 50)
+
+
+class Unanswered:
+    """A state that loses the answer to one transaction, or the transaction itself, and is well again."""
+
+    def __init__(self, state: Any, of: str, *, committed: bool) -> None:
+        self.state, self.of, self.committed = state, of, committed
+        self.struck = 0
+        self._write = state.write
+        state.write = self.write
+
+    async def write(self, fn: Any) -> Any:
+        strikes = not self.struck and fn.__qualname__.startswith(self.of)
+        done = None if strikes and not self.committed else await self._write(fn)
+        if strikes and (done or not self.committed):
+            self.struck += 1
+            raise StateError("the connection is lost")
+        return done
+
+
+async def test_hints_whose_taking_got_no_answer_are_not_kept(everywhere: Any, until: Any) -> None:
+    pair = everywhere
+    key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await until(lambda: pair.names() == ["Adatum"] and not daemon._active)
+        lost = Unanswered(daemon.runtime.state, "hinted", committed=True)
+        pair.crm.edit("Accounts", key, Name="Adatum AG")
+        await pair.hint(daemon, key)
+        await until(lambda: pair.names() == ["Adatum AG"], seconds=20)
+        assert lost.struck == 1
+        await until(lambda: daemon.runtime.state.read(lambda tx: not tx.hints.counts()))
+
+
+async def test_a_run_whose_end_could_not_be_stored_does_not_seem_to_go_on(everywhere: Any, until: Any) -> None:
+    pair = everywhere
+    key = pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await until(lambda: pair.names() == ["Adatum"] and not daemon._active)
+        state = daemon.runtime.state
+        lost = Unanswered(state, "_finish", committed=False)
+        pair.crm.edit("Accounts", key, Name="Adatum AG")
+        await pair.hint(daemon, key)
+        await until(lambda: lost.struck)
+        await until(lambda: state.read(lambda tx: not tx.runs.running()), seconds=20)
+        ended = {run.state for run in await state.read(lambda tx: tx.runs.page())}
+    assert "lost" in ended
+    assert pair.names() == ["Adatum AG"]
 
 
 async def test_a_database_that_vanishes_on_the_way_and_comes_back(

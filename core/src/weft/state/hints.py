@@ -6,7 +6,7 @@ Whoever works on hints takes them first, so that several workers have different 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -104,6 +104,11 @@ class Hints:
         """Let others have hints that were taken and not dealt with (from a time on)."""
         if hints:
             self._set_taken(hints, None, not_before=not_before)
+
+    def let_go(self, by: str, flows: Collection[str]) -> None:
+        """Give back all that a worker has taken of some flows."""
+        mine = (table.c.taken_by == by, table.c.flow.in_(sorted(flows)))
+        self._db.execute(update(table).where(*mine).values(taken_by=None))
 
     def _set_taken(self, hints: Sequence[PendingHint], by: str | None, **more: datetime | None) -> None:
         statement = update(table).where(*(table.c[n] == bindparam("_" + n) for n in _KEY))

@@ -124,6 +124,7 @@ class Membership:
             try:
                 await self.beat()
                 await self._state.claims.tidy()
+                await self._state.adrift.tidy(self._clock())
             except LeaseLost as error:
                 log.error("%s", error)
                 return

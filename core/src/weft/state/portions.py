@@ -5,6 +5,7 @@ They belong to the run that staged them and to nobody else: they are gone with i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
@@ -58,6 +59,11 @@ class Portions:
         """Let others have it. ``failed``: what went wrong is not a matter of this worker's end."""
         tries = table.c.tries + int(failed)
         self._db.execute(update(table).where(table.c.id == id).values(taken_by=None, tries=tries))
+
+    def let_go(self, by: str, flows: Collection[str], kept: Collection[int]) -> None:
+        """Give back what a worker has taken of some flows, but for those that it keeps."""
+        mine = (table.c.taken_by == by, table.c.flow.in_(sorted(flows)), table.c.id.not_in(sorted(kept)))
+        self._db.execute(update(table).where(*mine).values(taken_by=None))
 
     def done(self, id: int) -> None:
         self._db.execute(delete(table).where(table.c.id == id))

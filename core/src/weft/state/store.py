@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, select
 from weft.errors import StateError
 from weft.meter import Meter
 from weft.state import failures, place
+from weft.state.adrift import Adrift
 from weft.state.claiming import Claims
 from weft.state.engine import WRITES, make_engine
 from weft.state.flowlock import FlowLock, FlowLocks
@@ -69,6 +70,7 @@ class State:
         self.membership: Membership | None = None
         """Set while this process is entered as a worker."""
         self.claims = Claims(self)
+        self.adrift = Adrift(self)
         self.join = Joined(self.write)
         """Small writes that share a transaction with others of the same moment."""
 

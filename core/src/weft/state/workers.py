@@ -7,11 +7,26 @@ rises, so that nothing the old one does late is accepted any more.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Text, bindparam, column, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy import table as table_clause
 
 from weft.errors import StateError
@@ -149,7 +164,20 @@ class Workers:
             .where(table.c.id == id, _THERE)
             .values(epoch=risen, ended_at=self.clock(), taken_by=by, stopping=True)
         )
-        cut = select(runs.c.id).where(runs.c.worker == id, runs.c.state == "running")
+        ended_runs, doubts = self._lose(and_(runs.c.worker == id, runs.c.state == "running"), at)
+        self._db.execute(update(portions).where(portions.c.taken_by == id).values(taken_by=None))
+        freed = self._db.execute(delete(claims).where(claims.c.worker == id)).rowcount
+        back = self._db.execute(update(hints).where(hints.c.taken_by == id).values(taken_by=None)).rowcount
+        return Taken(id, ended_runs, doubts, freed, back)
+
+    def lose(self, id: str, ids: Collection[str], at: datetime) -> None:
+        """Runs of a living worker that have come to their end, which could not be stored then."""
+        if ids:
+            self._lose(and_(runs.c.worker == id, runs.c.state == "running", runs.c.id.in_(sorted(ids))), at)
+
+    def _lose(self, which: ColumnElement[bool], at: datetime) -> tuple[int, int]:
+        """Mark runs as lost, and what they sent without settling it as in doubt; how many of each."""
+        cut = select(runs.c.id).where(which)
         sent = select(intents.c.id, intents.c.sent_at, intents.c.settle_after).where(
             intents.c.state == "open", intents.c.sent_at.is_not(None), intents.c.run.in_(cut)
         )
@@ -161,15 +189,10 @@ class Workers:
         if doubts:
             statement = update(intents).where(intents.c.id == bindparam("_id"))
             self._db.execute(statement.values(state="in_doubt", settle_after=bindparam("_until")), doubts)
-        # What it staged goes with it, what it was at is for others.
+        # What they staged goes with them.
         self._db.execute(delete(portions).where(portions.c.run.in_(cut)))
-        self._db.execute(update(portions).where(portions.c.taken_by == id).values(taken_by=None))
-        ended_runs = self._db.execute(
-            update(runs).where(runs.c.worker == id, runs.c.state == "running").values(state=LOST, finished_at=at)
-        ).rowcount
-        freed = self._db.execute(delete(claims).where(claims.c.worker == id)).rowcount
-        back = self._db.execute(update(hints).where(hints.c.taken_by == id).values(taken_by=None)).rowcount
-        return Taken(id, ended_runs, len(doubts), freed, back)
+        ended = self._db.execute(update(runs).where(which).values(state=LOST, finished_at=at)).rowcount
+        return ended, len(doubts)
 
     def alone(self, id: str, at: datetime) -> list[Taken]:
         """On SQLite, at the start of the one process that acts: whatever others began has come to its end."""

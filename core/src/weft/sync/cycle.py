@@ -9,13 +9,13 @@ whatever a link that appeared has woken.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from weft.errors import EndpointDown, WeftError
+from weft.errors import EndpointDown, StateError, WeftError
 from weft.logscope import about
 from weft.meter import Meter
 from weft.state.runs import Run as RunRow
@@ -39,6 +39,7 @@ ROUNDS = 4
 
 BATCH = 500
 
+T = TypeVar("T")
 State = Literal["done", "issues", "stopped", "failed", "down", "lost"]
 
 
@@ -202,7 +203,16 @@ async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:
 
 async def _start(run: Run) -> None:
     row = RunRow(run.id, run.flow.name, run.mode, run.started, worker=run.runtime.state.worker)
-    await run.runtime.state.write(lambda tx: tx.runs.start(row))
+    await _told(run, lambda tx: tx.runs.start(row))
+
+
+async def _told(run: Run, write: Callable[[Tx], T]) -> T:
+    """Write where a run stands. Where that fails it is put right later: else the run would seem to go on."""
+    try:
+        return await run.runtime.state.write(write)
+    except StateError:
+        run.runtime.state.adrift.run(run.id)
+        raise
 
 
 async def _turns_out(run: Run, mode: Mode) -> None:
@@ -232,7 +242,7 @@ async def _finish(run: Run, state: State, code: int, error: str = "") -> int:
         tx.runs.finish(run.id, final, run.now, dict(run.counts), lags=lags, error=error)
         return open_issues
 
-    open_issues = await run.runtime.state.write(write)
+    open_issues = await _told(run, write)
     return max(code, 1 if open_issues else 0)
 
 

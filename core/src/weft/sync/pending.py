@@ -3,12 +3,14 @@ somebody hinted at, what an issue or a person brings back."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from weft.errors import StateError
 from weft.records import Hint, Lane, Side
 from weft.sync import deletes
 from weft.sync.capture import Fetched, fetch
@@ -99,15 +101,19 @@ async def hinted(run: Run, pipeline: Pipeline, lane: Lane | None = None) -> None
         return tx.hints.take(run.flow.name, state.worker, run.now, lane=lane, limit=limit)
 
     try:
-        while taken := await state.write(take):
-            fresh = [hint for hint in taken if _place(hint) not in seen]
-            again += [hint for hint in taken if _place(hint) in seen]
-            seen.update(map(_place, fresh))
-            await _hinted(run, pipeline, fresh)
-    finally:
-        # What came in again meanwhile has its turn after the others.
-        if again or taken:
-            await state.write(lambda tx: tx.hints.give_back([*again, *taken], run.now + AGAIN))
+        try:
+            while taken := await state.write(take):
+                fresh = [hint for hint in taken if _place(hint) not in seen]
+                again += [hint for hint in taken if _place(hint) in seen]
+                seen.update(map(_place, fresh))
+                await _hinted(run, pipeline, fresh)
+        finally:
+            # What came in again meanwhile has its turn after the others.
+            if again or taken:
+                await state.write(lambda tx: tx.hints.give_back([*again, *taken], run.now + AGAIN))
+    except (StateError, asyncio.CancelledError):  # some may be taken that nobody here knows of
+        state.adrift.flow(run.flow.name)
+        raise
 
 
 def _place(hint: PendingHint) -> tuple[str, str, str, str]:

@@ -28,6 +28,7 @@ from weft.sync.scratch import read_caught, write_caught
 from weft.sync.work import Caught
 
 if TYPE_CHECKING:
+    from weft.state.adrift import Adrift
     from weft.state.tx import Tx
     from weft.sync.flow import End
     from weft.sync.run import Run
@@ -152,6 +153,8 @@ class Hands:
         self._bring = bring
         self._load = load
         self._running: set[asyncio.Task[None]] = set()
+        self._grabbed: int | None = None
+        """One that is being taken, should the database not say so any more."""
         self.failed: Exception | None = None
         self.enough = False
         """Nothing more is to be taken."""
@@ -161,9 +164,15 @@ class Hands:
     async def turn(self) -> bool:
         """Take what there is, and wait a moment for what is under way. False: nothing is."""
         while self.failed is None and not self.enough and len(self._running) < self._width():
-            portion = await self._run.runtime.state.write(self._take)
+            try:
+                portion = await self._run.runtime.state.write(self._take)
+            except (StateError, asyncio.CancelledError):  # one may be taken all the same
+                self._let_go(self._grabbed)
+                self._adrift.flow(self._run.flow.name)
+                raise
             if portion is None:
                 break
+            self._grabbed = None  # it is in hand from now on
             self._running.add(asyncio.create_task(self._one(portion)))
         if not self._running:
             return False
@@ -183,8 +192,21 @@ class Hands:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
+    @property
+    def _adrift(self) -> Adrift:
+        return self._run.runtime.state.adrift
+
     def _take(self, tx: Tx) -> Portion | None:
-        return tx.portions.take(self._run.flow.name, self._run.runtime.state.worker, run=self._load)
+        self._let_go(self._grabbed)
+        found = tx.portions.take(self._run.flow.name, self._run.runtime.state.worker, run=self._load)
+        self._grabbed = None if found is None else found.id
+        if found is not None:
+            self._adrift.portions.add(found.id)
+        return found
+
+    def _let_go(self, id: int | None) -> None:
+        if id is not None:
+            self._adrift.portions.discard(id)
 
     async def _one(self, portion: Portion) -> None:
         state = self._run.runtime.state
@@ -200,12 +222,16 @@ class Hands:
             self.done.add(portion.id)
             await state.write(lambda tx: tx.portions.done(portion.id))
         except asyncio.CancelledError:
-            with suppress(StateError):  # then it is set free with the worker, which is about to end
+            try:
                 await state.write(lambda tx: tx.portions.give_back(portion.id, failed=False))
+            except StateError:
+                self._adrift.flow(self._run.flow.name)
             raise
         except Exception as error:
             self.failed = self.failed or error
             await self._give_back(portion)
+        finally:
+            self._let_go(portion.id)
 
     async def _give_back(self, portion: Portion) -> None:
         """Whoever staged it waits for it: as long as this worker lives it must not keep what it is not at."""
