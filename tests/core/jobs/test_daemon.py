@@ -112,9 +112,11 @@ async def test_requests_are_carried_out_and_forgotten(everywhere: Any, until: An
         await state.write(lambda tx: tx.requests.put("*", by="kim", at=pair.clock.now()))
         await until(lambda: pair.names() == ["Adatum"])
         await state.write(lambda tx: tx.requests.put("customers", "sweep", by="kim", at=pair.clock.now()))
-        await until(lambda: Job("customers", "bulk", "sweep") in pair.queue.ran and not daemon._active)
+        # One that comes while another pass is under way is asked for again.
+        await until(lambda: state.read(lambda tx: [run.mode for run in tx.runs.page(limit=1)] == ["sweep"]))
+        await until(lambda: not daemon._active)
+        assert Job("customers", "bulk", "sweep") in pair.queue.ran
         assert await state.read(lambda tx: tx.requests.waiting()) == []
-        assert [run.mode for run in await state.read(lambda tx: tx.runs.page(limit=1))] == ["sweep"]
 
 
 async def test_a_flow_by_the_clock_has_its_first_turn_when_its_time_comes(pair: Any, until: Any) -> None:
