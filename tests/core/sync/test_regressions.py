@@ -5,6 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from weft import around
+
 REVIEW = """
 mappings:
   erp:
@@ -89,6 +93,40 @@ async def test_what_only_an_update_carries_follows_a_create_whose_answer_was_los
     world.erp.fail("lose_answer", on="write", object="items")
     await world.sync("products")
     world.clock.forward(hours=1)
+    await world.sync("products")
+    assert [row["unitPrice"] for row in world.erp.rows("items").values()] == [5]
+    assert world.crm.rows("Products")[key]["Price"] == 5
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Holder:
+    """A plugin that only wraps."""
+
+    def __init__(self, cut: Any) -> None:
+        self.cut = cut
+
+
+async def test_what_only_an_update_carries_is_resumed_after_a_kill(world: Any) -> None:
+    """Between the create and the price: the next run begins with it, although nothing has changed since."""
+    world.config += LATE_PRICE
+    key = world.crm.put("Products", Code="P1", Name="Chair", Price=Decimal(5))
+
+    @around("write", kind="memerp")
+    async def cut(call: Any, items: Any) -> Any:
+        if any(item.op == "update" for item in items):
+            raise Killed
+        async for outcome in call():
+            yield outcome
+
+    world.extra = {"cutter": Holder(cut)}
+    with pytest.raises(Killed):
+        await world.sync("products")
+    assert [row["unitPrice"] for row in world.erp.rows("items").values()] == [None]
+    world.extra = {}
+    world.clock.forward(days=2)
     await world.sync("products")
     assert [row["unitPrice"] for row in world.erp.rows("items").values()] == [5]
     assert world.crm.rows("Products")[key]["Price"] == 5

@@ -242,6 +242,17 @@ class FoBooks:
         self.command("create", set=lines, values=values)
         return f"{batch['JournalBatchNumber']}|1"
 
+    def settle(self, entity: str, key: str, invoice: str, amount: Any) -> None:
+        """Mark an invoice for a payment to settle."""
+        batch, line = key.split("|")
+        bill = entity == "bill_payment"
+        prefix, transactions = ("Vendor", "VendTransBiEntities") if bill else ("", "CustTransactions")
+        [due] = [row["DueDate"] for row in self.rows(transactions, Invoice=invoice)]
+        self.command("create", set=f"{prefix}PaymentJournalLineSettledInvoices", values={
+            "JournalLineCompany": COMPANY, "JournalBatchNumber": batch, "JournalLineNumber": Decimal(line),
+            "InvoiceNumber": invoice, "InvoiceCompany": COMPANY, "InvoiceDueDate": due,
+            "SettlementAmountInInvoiceCurrency": amount})  # fmt: skip
+
     def invoice_number(self, entity: str, key: str) -> str:
         if entity == "payment":
             return str(self.row("sales_invoice", key)["FreeTextNumber"])

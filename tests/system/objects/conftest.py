@@ -356,7 +356,10 @@ def make_pack(make_world: MakeWorld) -> Callable[..., tuple[World, Any]]:
     ``changes`` are laid over its flows."""
 
     def make(
-        erp: str, changes: dict[str, dict[str, Any]] | None = None, connections: dict[str, Any] | None = None
+        kind: str,
+        changes: dict[str, dict[str, Any]] | None = None,
+        connections: dict[str, Any] | None = None,
+        **simulated: Any,
     ) -> tuple[World, Any]:
         from tests.system.objects.books_bc import BcBooks
         from tests.system.objects.books_fo import FoBooks
@@ -364,11 +367,11 @@ def make_pack(make_world: MakeWorld) -> Callable[..., tuple[World, Any]]:
         from weft.cli.init import pack
         from weft.plugins import Plugins
 
-        flows = yaml.safe_load(pack(Plugins.discover(), {"crm": "creatio", "erp": erp}, "professional"))["flows"]
+        flows = yaml.safe_load(pack(Plugins.discover(), {"crm": "creatio", "erp": kind}, "professional"))["flows"]
         for name, more in (changes or {}).items():
             flows[name] |= more
-        books: Any = {"bc": BcBooks, "d365fo": FoBooks}[erp]
-        world = make_world(flows, kind=erp, connections=connections, mappings=books.mappings)
+        books: Any = {"bc": BcBooks, "d365fo": FoBooks}[kind]
+        world = make_world(flows, kind=kind, connections=connections, mappings=books.mappings, **simulated)
         return world, books(world)
 
     return make

@@ -176,6 +176,10 @@ class LineMap(Part):
 
     object: str
     parent: str = Field(description="field of the line that holds the document's key")
+    join: dict[str, str] = Field(
+        default_factory=dict,
+        description="further fields of the line that hold a part of the document's key -> the document's fields",
+    )
     nav: str | None = Field(None, description="name under which the system nests the lines in the document")
     key: str
     order: str | None = Field(None, description="native field the lines are sorted by")

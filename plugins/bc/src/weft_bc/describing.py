@@ -13,7 +13,7 @@ from weft.net.odata.metadata import Property as Native
 from weft.records import ObjectSchema, Property
 from weft_bc.dimensions import dimensioned
 from weft_bc.journals import BATCHES
-from weft_bc.selection import LOCAL_CURRENCY, POSTED, PREFIX
+from weft_bc.selection import LOCAL_CURRENCY, POSTED, PREFIX, SETTLED
 from weft_bc.session import BcSession
 
 _KINDS = {
@@ -54,6 +54,8 @@ def schema(name: str, type_: EntityType, meta: Metadata, dimensions: Iterable[st
         for prop in type_.properties.values()
     }
     properties[LOCAL_CURRENCY] = Property(LOCAL_CURRENCY, "text", 10, read_only=name not in (*BATCHES, "journals"))
+    if name in BATCHES:
+        properties[SETTLED] = Property(SETTLED, "integer")
     properties[POSTED] = Property(POSTED, "boolean", read_only=True)
     if dimensioned(name):
         properties |= {f"{PREFIX}{code}": Property(f"{PREFIX}{code}", "text", 20) for code in dimensions}

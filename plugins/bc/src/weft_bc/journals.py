@@ -12,7 +12,7 @@ from weft.net.odata.query import Query, any_of, eq
 from weft.records import Concern, Item, Moved
 from weft_bc.failures import reading
 from weft_bc.rows import TERMS, chunks
-from weft_bc.selection import LOCAL_CURRENCY, Plan
+from weft_bc.selection import LOCAL_CURRENCY, SETTLED, Plan
 from weft_bc.session import BcSession
 
 BATCHES = {
@@ -49,12 +49,18 @@ async def readable_path(session: BcSession, company: str, plan: Plan) -> str:
                         plan.object)  # fmt: skip
 
 
-async def in_own_currency(session: BcSession, item: Item) -> None:
-    """Take what was said of the currency out of an item's data.
+async def sayable(session: BcSession, item: Item) -> None:
+    """Take out of an item's data what a line of a journal cannot say.
 
-    :raises ValueError: a line of a journal is in another currency than the one it would be posted in.
+    :raises ValueError: it would be another amount, or another settlement, than what was meant.
     """
     for data in (item.data, *(child.data for child in item.children)):
+        settled = data.pop(SETTLED, None)
+        if settled is not None and settled > 1:
+            raise ValueError(
+                f"the payment settles {settled} documents, and a line of a journal names one in API v2.0; make a "
+                "payment for each, or apply it in Business Central"
+            )
         said = data.pop(LOCAL_CURRENCY, None)
         if said is None:
             continue

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from weft.model.entity import EntityType as Entity
     from weft.records import Query as Read
 
+SETTLED = "weft.settled"
+"""Field by which a mapping tells this connector how many documents a payment settles."""
 LOCAL_CURRENCY = "weft.localCurrency"
 """Field this connector adds to a record whose mapping asks for it: the company's currency code."""
 POSTED = "weft.posted"

@@ -10,7 +10,7 @@ from weft.net.odata.sending import Answer, Call
 from weft.records import Context, Error, Intents, Item, Outcome, Query, Record
 from weft_bc.dimensions import named, others
 from weft_bc.documents import DocumentWriter
-from weft_bc.journals import BATCHES, NAMED_BY, batch_id, in_own_currency
+from weft_bc.journals import BATCHES, NAMED_BY, batch_id, sayable
 from weft_bc.outcomes import failed, key_in, typed
 from weft_bc.rows import records
 from weft_bc.selection import Plan
@@ -46,7 +46,7 @@ class Writer:
         documents: list[Item] = []
         for item in items:
             try:
-                await in_own_currency(self.session, item)
+                await sayable(self.session, item)
                 if _in_steps(item):
                     documents.append(item)
                 else:

@@ -48,7 +48,7 @@ def schema(name: str, type_: EntityType, meta: Metadata, dimensions: dict[str, s
     fixed = type_.annotations.get(TERMS + "IsReadOnly") == "true"
     properties: dict[str, Property] = {}
     for prop in type_.properties.values():
-        facets = offered(prop, dimensions)
+        facets = offered(prop, dimensions, name)
         told = _property(prop, meta, fixed)
         given = prop.name in _FILLED.get(name, ()) or (prop.name in _NUMBERED and "LineNumber" in type_.keys)
         if given or facets:  # a made field is as good as the one it is made into

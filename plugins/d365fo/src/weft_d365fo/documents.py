@@ -18,8 +18,9 @@ from weft.net.odata.sending import Answer, Call
 from weft.records import Child, Error, Item, Outcome, Result
 from weft_d365fo import facets
 from weft_d365fo.failures import exists_already, is_missing, is_stale
-from weft_d365fo.rows import ETAG, chunks, document_version, line_key, line_rows
+from weft_d365fo.rows import ETAG, chunks, document_version, line_key, line_rows, same_document
 from weft_d365fo.selection import LinePlan, Plan
+from weft_d365fo.settled import account_of, settled
 from weft_d365fo.values import Unaskable
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ class Documents:
             try:
                 outcome = await self._prepare(document)
             except (Unaskable, facets.Unresolved, ValueError) as error:
-                outcome = Outcome(document.item.id, "rejected", key=document.key, error=Error("record", str(error)))
+                # With its header in, a rejection would have a second one made.
+                result: Result = "partial" if document.creating and document.done else "rejected"
+                outcome = Outcome(document.item.id, result, key=document.key, error=Error("record", str(error)))
             if outcome is not None:
                 outcome.children = dict(document.keys)
                 document.units.clear()
@@ -154,12 +157,13 @@ class Documents:
                 document.lines = {line.name: {} for line in plan.lines}
             there = [document for document in group if document.row is not None]
             for line in plan.lines:
-                parents = {str((d.row or {})[line.mine]).casefold(): d for d in there}
                 rows = await line_rows(
                     self.session, line, company, [(d.row or {})[line.mine] for d in there], self.writer.ctx.lane
                 )
                 for row in rows:
-                    parents[str(row[line.map.parent]).casefold()].lines[line.name][line_key(line, row)] = row
+                    for document in there:
+                        if same_document(line, row, document.row or {}):
+                            document.lines[line.name][line_key(line, row)] = row
 
     async def _prepare(self, document: Document) -> Outcome | None:
         item = document.item
@@ -246,6 +250,8 @@ class Documents:
 
     async def _new_line(self, document: Document, line: LinePlan, there: dict[str, Row], child: Child) -> Call | None:
         item = document.item
+        if line.map.join:
+            return await self._joined_line(document, line, there, child)
         numbered = line.map.order or line.map.key
         number = await self._number(document, line, there, child, numbered)
         for key, row in there.items():
@@ -258,6 +264,23 @@ class Documents:
         company = {line.shape.company: item.company} if line.shape.company and item.company else {}
         url = self.session.client.relative(line.map.object)
         return Call(item, "POST", url, {**company, **parent, **body}, creates=True)
+
+    async def _joined_line(
+        self, document: Document, line: LinePlan, there: dict[str, Row], child: Child
+    ) -> Call | None:
+        """A row whose key says what it is about, the document's key among it."""
+        row = document.row or {}
+        item = replace(document.item, children=[child])
+        [child] = (await settled(self.writer, item, await account_of(self.writer, row))).children
+        body = await self.writer.body(line.map.object, child.data, item.company)
+        placed = {theirs: row[mine] for theirs, mine in line.joined}
+        company = {line.shape.company: item.company} if line.shape.company else {}
+        key = line_key(line, {**body, **placed})
+        if key in there:
+            document.keys[child.id] = key
+            return None  # an earlier attempt made it, its answer was lost
+        url = self.session.client.relative(line.map.object)
+        return Call(document.item, "POST", url, {**company, **placed, **body}, creates=True)
 
     async def _number(
         self, document: Document, line: LinePlan, there: dict[str, Row], child: Child, numbered: str

@@ -42,6 +42,9 @@ LOOKUPS: Mapping[tuple[str, str], Lookup] = {
     ("MarkedInvoice", "sales_invoice"): Lookup("FreeTextInvoiceHeaders", "FreeTextNumber"),
     ("MarkedInvoice", "posted_invoice"): Lookup("SalesInvoiceHeadersV2", "InvoiceNumber"),
     ("MarkedInvoice", "bill"): Lookup("VendInvoiceJourBiEntities", "InvoiceId"),
+    ("InvoiceNumber", "sales_invoice"): Lookup("FreeTextInvoiceHeaders", "FreeTextNumber"),
+    ("InvoiceNumber", "posted_invoice"): Lookup("SalesInvoiceHeadersV2", "InvoiceNumber"),
+    ("InvoiceNumber", "bill"): Lookup("VendInvoiceJourBiEntities", "InvoiceId"),
 }
 
 
@@ -55,9 +58,10 @@ def parts(name: str) -> tuple[str, str] | None:
     return (field, facet) if dot else None
 
 
-def offered(prop: Property, dimensions: Mapping[str, str]) -> list[str]:
-    """The facets of a field."""
-    found = [facet for field, facet in LOOKUPS if field == prop.name]
+def offered(prop: Property, dimensions: Mapping[str, str], object: str = "") -> list[str]:
+    """The facets of a field. Of invoices' numbers only those that a payment names are looked up."""
+    looked = prop.name != "InvoiceNumber" or object.endswith("SettledInvoices")
+    found = [facet for field, facet in LOOKUPS if field == prop.name and looked]
     if prop.name in _LEDGER:
         found += ["main_account", *(ACCOUNT_TYPES if prop.name in TYPE_FIELDS else ()), *dimensions]
     elif prop.name.endswith("DisplayValue") and "Dimension" in prop.name:

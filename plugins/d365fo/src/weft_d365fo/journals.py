@@ -7,7 +7,7 @@ once in one journal are refused by the environment, so lines go one after the ot
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from weft.net.odata.outcomes import failed
@@ -15,7 +15,9 @@ from weft.net.odata.query import Query, and_, eq
 from weft.net.odata.sending import Answer, Call, Sender
 from weft.records import Error, Item, Outcome
 from weft_d365fo import facets
+from weft_d365fo.documents import Documents
 from weft_d365fo.failures import JUDGE, exists_already
+from weft_d365fo.settled import account_of, settled
 from weft_d365fo.values import Unaskable, asked
 
 if TYPE_CHECKING:
@@ -90,8 +92,18 @@ class Journals:
         return str(given or usual)
 
     async def _into(self, company: str, object: str, name: str, items: Sequence[Item]) -> AsyncIterator[Outcome]:
-        waiting = list(items)
+        waiting: list[Item] = []
+        for item in items:
+            try:
+                # What it settles is looked up before the line is made: one that cannot be settled is not entered.
+                account = await account_of(self.writer, item.data) if item.children else ""
+                waiting.append(await settled(self.writer, item, account))
+            except (Unaskable, facets.Unresolved, ValueError) as error:
+                yield Outcome(item.id, "rejected", error=Error("record", str(error)))
+        entered: list[Item] = []
         for attempt in range(ATTEMPTS):
+            if not waiting:
+                break
             journal, last = await self._open(company, object, name)
             calls: list[Call] = []
             ready: list[Item] = []
@@ -108,10 +120,15 @@ class Journals:
                 item = by_call[id(call)]
                 if attempt + 1 < ATTEMPTS and _again(answer):
                     waiting.append(item)
+                    continue
+                outcome = await self._outcome(item, answer)
+                if item.children and outcome.result == "created" and outcome.key is not None:
+                    await self.writer.intents.note(item, "header", outcome.key)
+                    entered.append(replace(item, key=outcome.key))
                 else:
-                    yield await self._outcome(item, answer)
-            if not waiting:
-                return
+                    yield outcome
+        async for outcome in Documents(self.writer).write(entered):
+            yield outcome
 
     async def _outcome(self, item: Item, answer: Answer) -> Outcome:
         if answer.state != "done":

@@ -19,6 +19,8 @@ from weft.net.odata.query import Term, and_, eq
 from weft_d365fo.values import Unaskable, asked, is_date
 
 COMPANY = "dataAreaId"
+COMPANIES = (COMPANY, "JournalLineCompany")
+"""Key fields that hold the record's company; the latter of what a journal line settles."""
 _SPECIAL = re.compile(r"[\\|]")
 _PARTS = re.compile(r"(?:\\.|[^\\|])*", re.DOTALL)
 
@@ -34,8 +36,8 @@ class KeyShape:
 
     @classmethod
     def of(cls, type_: EntityType, company: str | None = None) -> KeyShape:
-        if company is None and COMPANY in type_.keys:
-            company = COMPANY
+        if company is None:
+            company = next((name for name in COMPANIES if name in type_.keys), None)
         fields = tuple(name for name in type_.keys if name != company)
         return cls(fields, type_.properties, company)
 

@@ -18,7 +18,7 @@ from weft_d365fo.cursor import Cursor
 from weft_d365fo.failures import reading
 from weft_d365fo.feeds import feeds_of
 from weft_d365fo.paging import every
-from weft_d365fo.rows import ETAG, TERMS, chunks, document_version, line_key, records
+from weft_d365fo.rows import ETAG, TERMS, chunks, document_version, folded, line_key, records
 from weft_d365fo.search import search
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import KEPT_SNAPSHOTS, FoSession
@@ -166,8 +166,8 @@ class Sweep:
         plan = self.plan
         query = ODataQuery(select=plan.type.keys, filter=plan.query(self.company).filter)
         tags: dict[str, str | None] = {}
-        keys_by_parent: dict[str, list[str]] = {}
-        mine = [line.mine for line in plan.lines]
+        documents: list[tuple[str, Row]] = []
+        mine = [name for line in plan.lines for _, name in line.joined]
         with reading():
             wanted = ODataQuery(select=tuple(dict.fromkeys([*query.select, *mine])), filter=query.filter)
             async for rows in every(self.session, plan.object, wanted, plan.shape, LISTED, self.lane):
@@ -175,23 +175,27 @@ class Sweep:
                     key = plan.shape.spell(row)
                     tags[key] = row.get(ETAG)
                     if plan.lines:
-                        keys_by_parent.setdefault(str(row[mine[0]]).casefold(), []).append(key)
+                        documents.append((key, {name: row[name] for name in mine}))
         if not plan.lines:
             return {key: mark(tag) for key, tag in tags.items()}
-        lines = await self._line_tags(keys_by_parent)
+        lines = await self._line_tags(documents)
         return {key: mark(document_version(tag, lines.get(key, ()))) for key, tag in tags.items()}
 
-    async def _line_tags(self, keys_by_parent: dict[str, list[str]]) -> dict[str, list[tuple[str, str | None]]]:
+    async def _line_tags(self, documents: Sequence[tuple[str, Row]]) -> dict[str, list[tuple[str, str | None]]]:
         found: dict[str, list[tuple[str, str | None]]] = {}
         for line in self.plan.lines:
             known = line.shape.company
             mine = eq(known, self.company) if known is not None and self.company else None
-            select = tuple(dict.fromkeys([*line.shape.fields, line.map.parent, line.map.key]))
+            theirs = [name for name, _ in line.joined]
+            keys: dict[tuple[str, ...], list[str]] = {}
+            for key, document in documents:
+                keys.setdefault(folded(document[name] for _, name in line.joined), []).append(key)
+            select = tuple(dict.fromkeys([*line.shape.fields, *theirs, line.map.key]))
             query = ODataQuery(select=select).where(mine, line.where)
             with reading():
                 async for rows in every(self.session, line.map.object, query, line.shape, LISTED, self.lane):
                     for row in rows:
-                        for key in keys_by_parent.get(str(row[line.map.parent]).casefold(), ()):
+                        for key in keys.get(folded(row[name] for name in theirs), ()):
                             found.setdefault(key, []).append((line_key(line, row), row.get(ETAG)))
         return found
 

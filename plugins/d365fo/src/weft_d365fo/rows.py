@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -12,9 +13,10 @@ from weft.net.odata.query import Query, Term, and_, any_of, eq, or_
 from weft.net.odata.rows import Row, plain
 from weft.records import Record
 from weft_d365fo.facets import derive
-from weft_d365fo.keys import number_text
+from weft_d365fo.keys import COMPANY, number_text
 from weft_d365fo.selection import LinePlan, PartPlan, Plan
 from weft_d365fo.session import FoSession
+from weft_d365fo.settled import forget_settled
 from weft_d365fo.values import Unaskable, asked, moment
 
 ETAG = "@odata.etag"
@@ -55,7 +57,8 @@ async def records(
         await _attach_part(session, part, company, found, lane)
     if plan.lines:
         for record in found:
-            every = [(row.key, row.version) for line in plan.lines for row in record.children[line.name]]
+            forget_settled(plan, record)
+            every = [(row.key, row.version) for line in plan.lines for row in record.children.get(line.name, ())]
             record.version = document_version(record.version, every)
     return found
 
@@ -74,7 +77,16 @@ def _record(plan: Plan, company: str, row: Row, data: Row) -> Record:
 
 
 def line_key(line: LinePlan, row: Row) -> str:
-    return number_text(row[line.map.key])
+    """A line's key within its document."""
+    if not line.map.join:
+        return number_text(row[line.map.key])
+    theirs = [name for name, _ in line.joined]
+    return replace(line.shape, fields=tuple(name for name in line.shape.fields if name not in theirs)).spell(row)
+
+
+def same_document(line: LinePlan, row: Row, document: Mapping[str, Any]) -> bool:
+    """Does a line belong to the document?"""
+    return folded(row.get(name) for name, _ in line.joined) == folded(document.get(name) for _, name in line.joined)
 
 
 async def line_rows(
@@ -90,21 +102,24 @@ async def line_rows(
             filter=any_of(line.map.parent, [asked(value, prop, meta) for value in some]),
             orderby=line.order,
         )
-        found += await session.rows(line.map.object, query, company, line.where, lane=lane)
+        elsewhere = line.shape.company not in (None, COMPANY) and company
+        mine = eq(str(line.shape.company), company) if elsewhere else None
+        where = and_(*(term for term in (line.where, mine) if term is not None)) if elsewhere else line.where
+        found += await session.rows(line.map.object, query, company, where, lane=lane)
     return found
 
 
 async def _attach_lines(session: FoSession, line: LinePlan, company: str, found: Sequence[Record], lane: Lane) -> None:
-    by_value: dict[str, list[Record]] = defaultdict(list)
+    by_value: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in found:
         record.children[line.name] = []
-        by_value[_folded(record.data[line.mine])].append(record)
+        by_value[folded(record.data[mine] for _, mine in line.joined)].append(record)
     rows = await line_rows(session, line, company, [record.data[line.mine] for record in found], lane)
     data = [plain(row) for row in rows]
     await derive(session, company, line.made, data)
     for row, one in zip(rows, data, strict=True):
         child = Record(line.map.object, line_key(line, row), one, company=company, version=row.get(ETAG))
-        for record in by_value.get(_folded(row[line.map.parent]), ()):
+        for record in by_value.get(folded(row[theirs] for theirs, _ in line.joined), ()):
             record.children[line.name].append(child)
 
 
@@ -144,6 +159,10 @@ async def _joined(session: FoSession, part: PartPlan, some: Sequence[Mapping[str
         except Unaskable as error:
             session.log.warning("%s: %s", part.map.object, error)
     return or_(*terms) if terms else None
+
+
+def folded(values: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(_folded(value) for value in values)
 
 
 def _folded(value: Any) -> str:

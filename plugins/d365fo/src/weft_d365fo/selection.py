@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LinePlan:
-    """``mine``: the document's field whose value the lines carry in ``map.parent``."""
+    """``mine``: the document's field whose value the lines carry in ``map.parent``; ``joined``: all such pairs of
+    (the line's field, the document's)."""
 
     name: str
     map: LineMap
     shape: KeyShape
     mine: str
+    joined: tuple[tuple[str, str], ...]
     select: tuple[str, ...]
     made: tuple[str, ...]
     where: Term | None
@@ -114,6 +116,7 @@ class Plans:
         everything = compiled is None and query.fields is None and full
         joined = [name for part in mapping.parts.values() for name in part.join.values()] if full else []
         parents = [parent_field(lines, shape, type_) for lines in mapping.lines.values()]
+        parents += [name for lines in mapping.lines.values() for name in lines.join.values()]
         select, made, missing = chosen([*type_.keys, *joined, *parents, *wanted], type_)
         if query.fields is None and full:
             unknown = [capture.field for capture in mapping.capture if capture.object == mapping.object.read]
@@ -178,12 +181,13 @@ def line_plan(
 ) -> LinePlan:  # fmt: skip
     type_ = set_type(meta, lines.object, at)
     own = KeyShape.of(type_, shape.company if shape.company in type_.keys else None)
-    bare = [*type_.keys, lines.parent, lines.key]
+    bare = [*type_.keys, lines.parent, *lines.join, lines.key]
     wanted = [*bare, *compiled.line_fields(name)] if compiled is not None else bare
     select, made, _ = chosen(wanted, type_)
     order = tuple(dict.fromkeys(f for f in (lines.parent, lines.order, *own.fields) if f and f in type_.properties))
+    mine = parent_field(lines, shape, main)
     return LinePlan(
-        name, lines, own, parent_field(lines, shape, main),
+        name, lines, own, mine, ((lines.parent, mine), *lines.join.items()),
         () if full and compiled is None else select, made, where_term(lines.where, type_, meta), order,
     )  # fmt: skip
 

@@ -58,8 +58,9 @@ class Writer:
         bulk = fits(self.session.settings, items)
         loaded = {id(item) for item in bulk}
         rest = [item for item in items if id(item) not in loaded]
-        documents = [item for item in rest if in_steps(item)]
-        entries = [item for item in rest if not in_steps(item) and item.op == "create" and item.object in JOURNALS]
+        entries = [item for item in rest if item.op == "create" and not item.key and item.object in JOURNALS]
+        new = {id(item) for item in entries}
+        documents = [item for item in rest if in_steps(item) and id(item) not in new]
         apart = {id(item) for item in (*documents, *entries)}
         simple = [item for item in rest if id(item) not in apart]
         async for outcome in Packages(self).write(bulk):

@@ -43,7 +43,7 @@ def test_depends_goes_into_the_archive(tmp_path: Path) -> None:
 
 def test_list_as_table_and_as_json() -> None:
     table = _run("--list").stdout.splitlines()
-    assert table[0] == "UsrWeftErp 1.1.0"
+    assert table[0] == "UsrWeftErp 1.2.0"
     assert table[2].split() == ["Object", "Kind", "Tracked", "Rows", "Columns"]
     line = next(line for line in table if line.startswith("UsrPaymentStatus "))
     assert line.split()[1:3] == ["lookup", "5"]

@@ -121,6 +121,10 @@ def _settle_line(world: World, home: Company, kind: str, party: str, account: st
         if invoice is None:
             raise refused("Error", f"Invoice {invoice_number} of account {account} is not open.")
         _settle_invoice(world, party, invoice, current(world, party, payment), wanted)
+    if world.settings.settled_after_posting == "gone":
+        for row in list(world.find(_SETTLED[party], "JournalBatchNumber", line["JournalBatchNumber"])):
+            if str(row["JournalLineCompany"]).lower() == home.id and row["JournalLineNumber"] == line["LineNumber"]:
+                world.delete(_SETTLED[party], row)
 
 
 def _settle_invoice(world: World, party: str, invoice: Row, payment: Row, wanted: Decimal) -> None:
