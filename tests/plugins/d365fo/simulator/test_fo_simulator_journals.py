@@ -50,7 +50,8 @@ def test_a_payment_line_is_defaulted_and_settles_the_invoice_it_names(fo: Any) -
     assert fo.command("audit")["customers_open"] == fo.command("audit")["customers_listed"]
 
 
-def test_one_payment_settles_several_invoices_in_another_currency(fo: Any) -> None:
+def test_one_payment_settles_several_invoices_in_another_currency(start: Any) -> None:
+    fo = start(settled_due_dates=False)
     account = fo.customer(SalesCurrencyCode="EUR")["CustomerAccount"]
     first, second = (fo.posted_invoice(n, CustomerAccount=account)["InvoiceNumber"] for n in (100, 50))
     number = journal(fo)
@@ -73,6 +74,20 @@ def test_one_payment_settles_several_invoices_in_another_currency(fo: Any) -> No
     entries = fo.rows(f"CustTransactions?$filter=AccountNum eq '{account}'")
     settled = {row["Invoice"]: row["SettleAmountCur"] for row in entries}
     assert (settled[first], settled[second], settled[""]) == (100, 20, -135), "120 EUR are 135 USD"
+
+
+def test_what_is_settled_names_the_day_it_is_due(fo: Any) -> None:
+    account = fo.customer()["CustomerAccount"]
+    invoice = fo.posted_invoice(100, CustomerAccount=account)["InvoiceNumber"]
+    number = journal(fo)
+    line = {"JournalBatchNumber": number, "LineNumber": 1, "CurrencyCode": "USD", "CreditAmount": 100}
+    fo.ok("POST", LINES, {**line, "AccountDisplayValue": account.replace("-", "\\-")})
+    mark = {"JournalLineCompany": "usmf", "JournalBatchNumber": number, "JournalLineNumber": 1,
+            "InvoiceNumber": invoice, "InvoiceCompany": "usmf", "SettlementAmountInInvoiceCurrency": 100}  # fmt: skip
+    wrong = {**mark, "InvoiceDueDate": "2020-01-31T12:00:00Z"}
+    assert "not found" in fo.refused(400, "POST", "PaymentJournalLineSettledInvoices", wrong)
+    [entry] = fo.rows(f"CustTransactions?$filter=Invoice eq '{invoice}'")
+    fo.ok("POST", "PaymentJournalLineSettledInvoices", {**mark, "InvoiceDueDate": entry["DueDate"]})
 
 
 def test_writers_to_one_journal_get_in_each_others_way(start: Any) -> None:

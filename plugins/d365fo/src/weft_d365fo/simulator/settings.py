@@ -39,6 +39,7 @@ class Settings(SimSettings):
     case_sensitive: bool = False  # keys and filters tell capitals from small letters
     invoice_site: bool = True  # lines of vendor invoices with an item need a site, as order lines do
     posted_vendor_invoices: Literal["removed", "kept"] = "removed"  # pending invoices after posting
+    settled_due_dates: bool = True  # a row of what a payment settles has to name the day its invoice is due
     settled_after_posting: Literal["kept", "gone"] = "kept"  # rows of what a payment settles, once it is posted
     prices_writable: bool = False  # price agreements; else only trade agreement journals make them
     line_prices_per: Literal["item", "one"] = "item"  # lines take over for how many the item's price is

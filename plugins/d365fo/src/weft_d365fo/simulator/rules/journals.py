@@ -263,7 +263,8 @@ class SettledInvoices(Rule):
         found = open_invoice(w.world, self.kind, invoice_company, account, w.get("InvoiceNumber"))
         if found is None:
             raise not_found(w.shown.set.aot, "InvoiceNumber", w.get("InvoiceNumber"), "Open transactions")
-        if w.creating and str(w.get("InvoiceDueDate"))[:10] != str(found.get("DueDate"))[:10]:
+        wrong_day = str(w.get("InvoiceDueDate"))[:10] != str(found.get("DueDate"))[:10]
+        if w.creating and wrong_day and w.world.settings.settled_due_dates:
             raise not_found(w.shown.set.aot, "InvoiceDueDate", w.get("InvoiceDueDate"), "Open transactions")
         remaining = abs(Decimal(found.get("AmountCur", 0)) - Decimal(found.get("SettleAmountCur", 0)))
         if abs(Decimal(w.get("SettlementAmountInInvoiceCurrency"))) > remaining:
