@@ -5,7 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+from tests.core.sync.conftest import CRM
+
 from weft import around
+from weft.testing.memory import MemoryObject, MemorySystem
 
 
 class Holder:
@@ -147,3 +151,44 @@ async def test_two_runs_of_one_flow_do_not_overlap(world: Any) -> None:
         lock.release()
     assert report.state == "stopped"
     assert "already running" in report.error
+
+
+@pytest.mark.parametrize("loaded", [False, True], ids=["first load", "live"])
+async def test_a_reference_matches_when_what_it_leads_to_is_linked(world: Any, loaded: bool) -> None:
+    world.configure("direction: left_to_right}", "match: [[customer, external_number]]}")
+    ids = {}
+    for name in ("Adatum", "Contoso"):
+        ids[name] = world.crm.put("Accounts", Name=name, Tax=name), world.erp.put("customers", displayName=name,
+                                                                                taxNumber=name)  # fmt: skip
+    await world.sync("customers", *(("orders",) if loaded else ()))
+    here, there = ids["Adatum"]
+    _, other = ids["Contoso"]
+    order = world.crm.put("Orders", CustomerId=here, Reference="R1")
+    world.erp.put("salesOrders", customerId=other, reference="R1")  # somebody else's, under the same reference
+    same = world.erp.put("salesOrders", customerId=there, reference="R1")
+    await world.sync("orders")
+    assert len(world.erp.rows("salesOrders")) == len(world.crm.rows("Orders")) == 2
+    links = {
+        link.left_key: link.right_key for link in await world.ask(lambda tx: tx.links.page(0, entity="sales_order"))
+    }
+    assert links[order] == same
+
+
+async def test_a_record_that_another_flow_keeps_is_left_to_it(world: Any) -> None:
+    """Accounts and leads are customers; what one flow made of an account is none of the other's business."""
+    world.crm.objects["Leads"] = MemoryObject("Leads", {"Id": "text", "Name": "text"})
+    leads = "entity: customer\nvariant: lead\nobject: Leads\nkey: [Id]\noptional: true\nfields: {Name: name}\n"
+    world.crm = MemorySystem(list(world.crm.objects.values()), f"{CRM}---\n{leads}", title="Memory CRM")
+    world.configure(
+        "  products:", "  leads: {entity: customer, between: [crm, erp], variants: {crm: [lead]}}\n  products:"
+    )
+    world.crm.put("Accounts", Name="Adatum")
+    await world.sync("customers")
+    [report] = await world.sync("leads")
+    assert world.crm.rows("Leads") == {}
+    assert report.counts["kept elsewhere"] == 1
+    world.crm.put("Leads", Name="Contoso")
+    await world.sync("leads", "customers")
+    assert len(world.erp.rows("customers")) == 2
+    assert len(world.crm.rows("Accounts")) == len(world.crm.rows("Leads")) == 1
+    assert await world.issues() == []

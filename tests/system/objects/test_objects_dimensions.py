@@ -118,3 +118,21 @@ def test_an_order_and_its_lines(pair: Pair) -> None:
     assert world.row("Order", order)["UsrDepartment"] == third
     assert world.row("OrderProduct", line)["UsrDepartment"] == first
     world.quiet("orders")
+
+
+@pytest.mark.parametrize("pair", ["bc"], indirect=True)
+def test_what_demands_a_value_stays_without_one(pair: Pair) -> None:
+    """In Business Central a default dimension may say that postings need some value: clearing it is no delete."""
+    world, (first, second, _) = pair.world, pair.books.departments
+    key = world.account("Lamna Healthcare", GPSN=first)
+    world.sync("customers")
+    there = pair.sent("customer", key)
+    [row] = world.bc_rows("defaultDimensions", parentId=there)
+    needed = {"postingValidation": "Code_x0020_Mandatory"}
+    world.bc("edit", set="defaultDimensions", key=row["id"], values=needed)
+    for wanted in ("", second):
+        world.edit("Account", key, GPSN=wanted)
+        world.sync("customers")
+        [row] = world.bc_rows("defaultDimensions", parentId=there)
+        assert (row["dimensionValueCode"], row["postingValidation"]) == (wanted, needed["postingValidation"])
+    world.quiet("customers")

@@ -200,3 +200,20 @@ def test_a_price_of_a_hundred_pieces_is_told_for_one(books: Any, chair: tuple[st
     there = books.row("product", item)
     assert D(there["SalesPrice"]) / D(there["SalesPriceQuantity"]) == D("5.5")
     world.quiet("products")
+
+
+def test_business_central_has_no_price_lists() -> None:
+    import yaml
+
+    from weft.config.loading import load_text
+    from weft.plugins import Plugins
+    from weft.runtime import Runtime
+    from weft.sync.possible import hindrances
+
+    crm = {"kind": "creatio", "url": "https://acme.creatio.com", "auth": {"username": "weft", "password": "secret"}}
+    erp = {"kind": "bc", "tenant": "acme.example", "auth": {"client_id": "0", "client_secret": "secret"}}
+    flow = {"entity": "price", "between": ["crm", "erp"], "direction": "right_to_left"}
+    text = yaml.safe_dump({"connections": {"crm": crm, "erp": erp}, "flows": {"prices": flow}})
+    runtime = Runtime(load_text(text), None, Plugins.discover())  # type: ignore[arg-type]
+    [told] = hindrances(runtime, runtime.config.flows["prices"], "erp")
+    assert told.startswith("bc cannot keep price: API v2.0 has no price lists")
