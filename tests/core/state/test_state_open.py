@@ -154,6 +154,11 @@ HOLD = """
 """
 
 
+def test_what_is_committed_outlives_the_server_whatever_its_default(postgres_url: str) -> None:
+    with State.open(postgres_url) as state, state.begin() as tx:
+        assert tx.connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+
+
 def test_a_second_acting_process_is_told_who_acts(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/weft.db"
     holder = subprocess.Popen([sys.executable, "-c", textwrap.dedent(HOLD), url], stdout=subprocess.PIPE, text=True)
