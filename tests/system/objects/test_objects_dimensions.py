@@ -9,7 +9,7 @@ import pytest
 from tests.system.objects.pairs import ERPS, SUPPLIER, Pair
 
 FLOWS = {
-    "products": {"entity": "product", "between": ["crm", "erp"], "owner": "crm"},
+    "products": {"entity": "product", "between": ["crm", "erp"], "owner": "crm", "when": "name = 'Chair'"},
     "customers": {"entity": "customer", "between": ["crm", "erp"], "owner": "crm", "variants": {"crm": ["account"]}},
     "vendors": {"entity": "vendor", "between": ["crm", "erp"], "owner": "crm", "direction": "left_to_right"},
     "orders": {"entity": "sales_order", "between": ["crm", "erp"], "owner": "crm", "variants": {"crm": ["order"]}},

@@ -10,11 +10,13 @@ import pytest
 from tests.system.objects.conftest import BUYER, CLOSED_WON, PROPOSAL
 from tests.system.objects.pairs import ERPS, SUPPLIER, Pair, goods, same_goods
 
+OURS = "name in ['Chair', 'Desk', 'Adatum', 'Adatum Corporation', 'Dana Birkby', 'Wide World Importers']"
 MASTERS = {
-    "products": {"entity": "product", "between": ["crm", "erp"], "owner": "crm"},
-    "customers": {"entity": "customer", "between": ["crm", "erp"], "owner": "crm",
+    "products": {"entity": "product", "between": ["crm", "erp"], "owner": "crm", "when": OURS},
+    "customers": {"entity": "customer", "between": ["crm", "erp"], "owner": "crm", "when": OURS,
                   "variants": {"crm": ["account", "contact"]}},
-    "vendors": {"entity": "vendor", "between": ["crm", "erp"], "owner": "crm", "direction": "left_to_right"},
+    "vendors": {"entity": "vendor", "between": ["crm", "erp"], "owner": "crm", "when": OURS,
+                "direction": "left_to_right"},
 }  # fmt: skip
 VARIANTS = [
     # entity, variant, column of the ERP's number
@@ -35,7 +37,7 @@ def flow_of(entity: str, variant: str) -> dict[str, Any]:
 
 
 FLOWS = MASTERS | {f"{entity}_{variant}": flow_of(entity, variant) for entity, variant, _ in VARIANTS}
-FLOWS["project_account"] = flow_of("project", "account")
+FLOWS["project_account"] = flow_of("project", "account") | {"when": OURS}
 FLOWS["invoices"] = flow_of("sales_invoice", "invoice") | {"owner": "erp", "direction": "both"}
 FLOWS["payments"] = flow_of("payment", "default") | {"owner": "erp", "direction": "right_to_left"}
 
