@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -22,12 +22,12 @@ from weft.net.auth import SKEW, TokenAuth
 from weft.net.errors import AuthError, EndpointDown, MaybeSent, NotSent, Throttled
 from weft.net.retry import retry_after
 from weft.net.secrets import Redactor, Secret
+from weft.net.settings import LOGIN, Reached
 from weft.net.transport import require_secure, tls_context
 
 if TYPE_CHECKING:
     from weft.net.session import HttpSession
 
-LOGIN = "https://login.microsoftonline.com"
 _SOON = dt.timedelta(days=14)
 
 
@@ -46,12 +46,25 @@ class Certificate:
         return f"file {self.pem}" if isinstance(self.pem, Path) else "certificate from the configuration"
 
 
+class Application(Protocol):
+    """What a connection's settings say of the application registered in Entra."""
+
+    @property
+    def client_id(self) -> str | None: ...
+    @property
+    def client_secret(self) -> Secret | None: ...
+    @property
+    def certificate(self) -> Path | None: ...
+    @property
+    def certificate_passphrase(self) -> Secret | None: ...
+
+
 class ClientCredentials(TokenAuth):
     """Tokens for a registered application. Give either `secret` or `certificate`.
 
     `scope` is the resource with `/.default`. `authority` may be another cloud's or a private one, with
-    `{tenant}` where the tenant goes; `instance_discovery=False` is for authorities Microsoft does not
-    know. `verify` is a PEM file with further certificate authorities for the login host.
+    `{tenant}` where the tenant goes; `instance_discovery` is for authorities that Microsoft knows, by default
+    its public cloud alone. `verify` is a PEM file with further certificate authorities for the login host.
     """
 
     def __init__(
@@ -62,8 +75,8 @@ class ClientCredentials(TokenAuth):
         scope: str,
         secret: Secret | str | None = None,
         certificate: Certificate | None = None,
-        authority: str = LOGIN + "/{tenant}",
-        instance_discovery: bool = True,
+        authority: str = LOGIN,
+        instance_discovery: bool | None = None,
         verify: str | Path | None = None,
         proxy: str | None = None,
         login_timeout: float = 30.0,
@@ -79,13 +92,30 @@ class ClientCredentials(TokenAuth):
         self._scope = scope
         self._secret = None if secret is None else Secret(secret)
         self._certificate = certificate
-        self._instance_discovery = instance_discovery
+        self._instance_discovery = authority == LOGIN if instance_discovery is None else instance_discovery
         self._verify = verify
         self._proxy = proxy
         self._timeout = login_timeout
         self._app: Any = None
         self._http: _MsalHttp | None = None
         self._certificate_ends: dt.datetime | None = None
+
+    @classmethod
+    def of(cls, application: Application, connection: Reached, *, tenant: str, authority: str, scope: str) -> Self:
+        """As a connection's settings have it."""
+        certificate = None
+        if application.certificate is not None:
+            certificate = Certificate(application.certificate, application.certificate_passphrase)
+        return cls(
+            tenant,
+            application.client_id or "",
+            scope=scope,
+            secret=application.client_secret,
+            certificate=certificate,
+            authority=authority,
+            verify=connection.ca_file,
+            proxy=connection.proxy,
+        )
 
     def bind(self, redactor: Redactor) -> None:
         super().bind(redactor)

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 from weft.net.retry import Retry
+
+LOGIN = "https://login.microsoftonline.com/{tenant}"
+"""Where Microsoft Entra gives tokens."""
+
+
+class Reached(Protocol):
+    """What a connection's settings say of how its system is reached. Times are seconds."""
+
+    @property
+    def ca_file(self) -> Path | None: ...
+    @property
+    def proxy(self) -> str | None: ...
+    @property
+    def connect_timeout(self) -> float: ...
+    @property
+    def read_timeout(self) -> float: ...
+    @property
+    def max_concurrency(self) -> int: ...
+    @property
+    def retry_attempts(self) -> int: ...
+    @property
+    def retry_patience(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +54,22 @@ class HttpSettings:
     trusted_origins: frozenset[str] = frozenset()
     """Origins (scheme://host[:port]) besides the base URL's that may be sent the credentials."""
     retry: Retry = field(default_factory=Retry)
+
+    @classmethod
+    def of(cls, connection: Reached, *, retry_base: float = 0.5) -> Self:
+        """As a connection's settings have it; the rest by default."""
+        plain = cls()
+        return replace(
+            plain,
+            ca_file=connection.ca_file,
+            proxy=connection.proxy,
+            connect_timeout=connection.connect_timeout,
+            read_timeout=connection.read_timeout,
+            total_timeout=max(plain.total_timeout, connection.read_timeout),
+            initial_concurrency=min(plain.initial_concurrency, connection.max_concurrency),
+            max_concurrency=connection.max_concurrency,
+            retry=Retry(attempts=connection.retry_attempts, patience=connection.retry_patience, base=retry_base),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,17 @@ from typing import Any
 from weft.errors import ConfigError, EndpointDown
 from weft.meter import Meter
 from weft.net.auth import Auth, Basic
-from weft.net.entra import Certificate, ClientCredentials
+from weft.net.entra import ClientCredentials
 from weft.net.limiter import AdaptiveLimiter
 from weft.net.odata.client import ODataClient
 from weft.net.odata.literals import guid, resource
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, Property, parse
 from weft.net.odata.query import Query
-from weft.net.retry import Retry
 from weft.net.session import HttpSession
 from weft.net.settings import HttpSettings
 from weft_bc.failures import reading
 from weft_bc.selection import Plans
-from weft_bc.settings import LOGIN, BcSettings
+from weft_bc.settings import BcSettings
 
 Primary = {"Data-Access-Intent": "ReadWrite"}
 Replica = {"Data-Access-Intent": "ReadOnly"}
@@ -141,21 +140,8 @@ def authenticate(settings: BcSettings) -> Auth:
     auth = settings.auth
     if auth.user is not None and auth.password is not None:
         return Basic(auth.user, auth.password)
-    assert auth.client_id is not None  # by the model's validator
-    certificate = None
-    if auth.certificate is not None:
-        certificate = Certificate(auth.certificate, auth.certificate_passphrase)
-    return ClientCredentials(
-        settings.tenant or "",
-        auth.client_id,
-        scope=settings.scope,
-        secret=auth.client_secret,
-        certificate=certificate,
-        authority=settings.authority,
-        instance_discovery=settings.authority == LOGIN,
-        verify=settings.ca_file,
-        proxy=settings.proxy,
-    )
+    tenant = settings.tenant or ""
+    return ClientCredentials.of(auth, settings, tenant=tenant, authority=settings.authority, scope=settings.scope)
 
 
 @asynccontextmanager
@@ -166,16 +152,7 @@ async def open_session(
 
     :raises AuthError: with the system's own words. :raises EndpointDown: nothing answers.
     """
-    options = HttpSettings(
-        ca_file=settings.ca_file,
-        proxy=settings.proxy,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-        total_timeout=max(600.0, settings.read_timeout),
-        initial_concurrency=min(4, settings.max_concurrency),
-        max_concurrency=settings.max_concurrency,
-        retry=Retry(attempts=settings.retry_attempts, patience=settings.retry_patience),
-    )
+    options = HttpSettings.of(settings)
     http = HttpSession(settings.root, system=connection, auth=authenticate(settings), settings=options, meter=meter)
     async with http:
         session = BcSession(settings, http, log)

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from weft.net.address import checked
 from weft.net.secrets import Secret
+from weft.net.settings import LOGIN
 
 ONLINE = "https://api.businesscentral.dynamics.com"
-LOGIN = "https://login.microsoftonline.com/{tenant}"
 
 
 DimensionName = Literal["business_unit", "department", "cost_centre", "project"]

@@ -19,7 +19,6 @@ from weft.net.odata.errors import ODataError
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, parse
 from weft.net.odata.query import Query, eq
 from weft.net.odata.rows import Row
-from weft.net.retry import Retry
 from weft.net.session import HttpSession
 from weft.net.settings import HttpSettings
 from weft_creatio.failures import is_denied, reading
@@ -201,15 +200,7 @@ def authenticate(settings: CreatioSettings) -> Auth:
 
 def open_http(settings: CreatioSettings, system: str, meter: Meter | None = None) -> HttpSession:
     """The HTTP session of a connection; relative addresses start at the application (``url`` or ``url/0``)."""
-    options = HttpSettings(
-        ca_file=settings.ca_file,
-        proxy=settings.proxy,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-        initial_concurrency=min(4, settings.max_concurrency),
-        max_concurrency=settings.max_concurrency,
-        retry=Retry(attempts=settings.retry_attempts, patience=settings.retry_patience, base=settings.retry_base),
-    )
+    options = HttpSettings.of(settings, retry_base=settings.retry_base)
     return HttpSession(settings.app, system=system, auth=authenticate(settings), settings=options, meter=meter)
 
 

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 
 from weft.errors import ConfigError, EndpointDown
 from weft.meter import Meter
-from weft.net.entra import Certificate, ClientCredentials
+from weft.net.entra import ClientCredentials
 from weft.net.limiter import AdaptiveLimiter, Lane
 from weft.net.odata.metadata import EntityType, Metadata, MetadataError, Property, parse
 from weft.net.odata.query import Query, Term, eq
 from weft.net.odata.rows import Row
-from weft.net.retry import Retry
 from weft.net.session import HttpSession
 from weft.net.settings import HttpSettings
 from weft_d365fo.client import FoClient
 from weft_d365fo.failures import reading
 from weft_d365fo.keys import COMPANY
-from weft_d365fo.settings import LOGIN, FoSettings
+from weft_d365fo.settings import FoSettings
 
 if TYPE_CHECKING:
     from weft_d365fo.dimensions import Formats
@@ -143,24 +142,6 @@ class FoSession:
         return found
 
 
-def authenticate(settings: FoSettings) -> ClientCredentials:
-    auth = settings.auth
-    certificate = None
-    if auth.certificate is not None:
-        certificate = Certificate(auth.certificate, auth.certificate_passphrase)
-    return ClientCredentials(
-        settings.tenant,
-        auth.client_id,
-        scope=settings.token_scope,
-        secret=auth.client_secret,
-        certificate=certificate,
-        authority=settings.authority,
-        instance_discovery=settings.authority == LOGIN,
-        verify=settings.ca_file,
-        proxy=settings.proxy,
-    )
-
-
 @asynccontextmanager
 async def open_session(
     settings: FoSettings, connection: str, log: logging.Logger, meter: Meter | None = None
@@ -169,17 +150,11 @@ async def open_session(
 
     :raises AuthError: with the system's own words. :raises EndpointDown: nothing answers.
     """
-    options = HttpSettings(
-        ca_file=settings.ca_file,
-        proxy=settings.proxy,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-        total_timeout=max(600.0, settings.read_timeout),
-        initial_concurrency=min(4, settings.max_concurrency),
-        max_concurrency=settings.max_concurrency,
-        retry=Retry(attempts=settings.retry_attempts, patience=settings.retry_patience),
+    tokens = ClientCredentials.of(
+        settings.auth, settings, tenant=settings.tenant, authority=settings.authority, scope=settings.token_scope
     )
-    http = HttpSession(settings.url, system=connection, auth=authenticate(settings), settings=options, meter=meter)
+    options = HttpSettings.of(settings)
+    http = HttpSession(settings.url, system=connection, auth=tokens, settings=options, meter=meter)
     async with http:
         session = FoSession(settings, http, log)
         seen = await session.companies()

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from weft.net.address import checked
 from weft.net.secrets import Secret
-
-LOGIN = "https://login.microsoftonline.com/{tenant}"
+from weft.net.settings import LOGIN
 
 
 class AuthSettings(BaseModel):
