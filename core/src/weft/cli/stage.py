@@ -127,6 +127,11 @@ class Stage:
         """Write a file into the folder of the demonstration."""
         (self.folder / name).write_text(textwrap.dedent(text).lstrip())
 
+    def secret(self, name: str, text: str) -> None:
+        """Write a file for ``${file:name}`` that nobody else may read."""
+        (self.folder / name).touch(mode=0o600)
+        self.write(name, text)
+
     def weft(self, *arguments: str, expect: tuple[int, ...] = (0,)) -> str:
         """Type a weft command: it is shown with what it prints.
 

@@ -104,7 +104,7 @@ def tell(stage: Stage, erp: Erp) -> None:
 def _systems(stage: Stage, erp: Erp) -> None:
     stage.scene("Two systems that have never met")
     crm = stage.simulator("creatio", records=stage.records)
-    (stage.folder / "crm.secret").write_text("Integration")
+    stage.secret("crm.secret", "Integration")
     begin = CRM.format(url=crm, ca=stage.ca_file("creatio"), package="false")
     stage.write("weft.yaml", begin)
     accounts = stage.look("crm", "customer")

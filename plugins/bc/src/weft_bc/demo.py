@@ -42,7 +42,7 @@ class BusinessCentral(Erp):
     def start(self, stage: Stage, parties: Sequence[dict[str, Any]]) -> str:
         from weft_bc.simulator import CLIENT_ID, CLIENT_SECRET, Settings
 
-        (stage.folder / "erp.secret").write_text(CLIENT_SECRET)
+        stage.secret("erp.secret", CLIENT_SECRET)
         url = stage.simulator("bc", records=0, parties=parties, companies=[COMPANY])
         return CONNECTION.format(
             url=url, authority=stage.url("bc", "entra"), ca=stage.ca_file("bc"), tenant=Settings().tenant,

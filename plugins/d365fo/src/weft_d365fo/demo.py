@@ -48,7 +48,7 @@ class FinanceOperations(Erp):
     def start(self, stage: Stage, parties: Sequence[dict[str, Any]]) -> str:
         from weft_d365fo.simulator import CLIENT_ID, CLIENT_SECRET, Settings
 
-        (stage.folder / "erp.secret").write_text(CLIENT_SECRET)
+        stage.secret("erp.secret", CLIENT_SECRET)
         url = stage.simulator("d365fo", records=0, documents=0, parties=parties, companies=[COMPANY])
         return CONNECTION.format(
             url=url, ca=stage.ca_file("d365fo"), tenant=Settings().tenant, company=COMPANY, client_id=CLIENT_ID
