@@ -1,8 +1,9 @@
-"""Pushes: what a process of the site tells of a changed record, by the element *Call web service*.
+"""Pushes: what the site tells of a changed record.
 
-Creatio has no webhooks of its own for changes. A process that starts when a record is saved calls the hook's
-address with a body such as ``{"entity": "Opportunity", "id": "…"}``; several records may stand in a list. A
-row of weft's outbox has the same names and may be sent as it is.
+Creatio has no webhooks of its own for changes. The listener of weft's package posts
+``{"entity": "OrderProduct", "id": "…", "parentName": "Order", "parentId": "…"}`` to the hook's address; so may any
+process with the element *Call web service*. Several records may stand in a list. A row of weft's outbox has the same
+names and may be sent as it is.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from weft.net.errors import EndpointDown
 from weft_creatio.package.build import build_archive
 from weft_creatio.package.cli import make_package_command, package_command
 from weft_creatio.package.install import read_package
-from weft_creatio.package.model import PackageModel
+from weft_creatio.package.model import PackageModel, load_model
 
 ROOT = "https://adatum.example/0"
 
@@ -43,7 +43,7 @@ def test_depends_goes_into_the_archive(tmp_path: Path) -> None:
 
 def test_list_as_table_and_as_json() -> None:
     table = _run("--list").stdout.splitlines()
-    assert table[0] == "UsrWeftErp 1.2.0"
+    assert table[0] == f"UsrWeftErp {load_model().version}"
     assert table[2].split() == ["Object", "Kind", "Tracked", "Rows", "Columns"]
     line = next(line for line in table if line.startswith("UsrPaymentStatus "))
     assert line.split()[1:3] == ["lookup", "5"]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from weft.records import Hint, Request
 from weft_creatio.package.archive import pack
 from weft_creatio.package.build import BuildOptions, build_archive, build_tree, missing_dependencies
 from weft_creatio.package.contents import read_package
 from weft_creatio.package.designer import install_with_designer
 from weft_creatio.package.install import InstallError, Waiting, install, site_dependencies
 from weft_creatio.package.model import load_model
+from weft_creatio.pushes import receive
 
 OUTBOX = "UsrWeftOutbox"
 
@@ -98,6 +104,67 @@ async def test_listener_writes_outbox_rows_in_the_same_transaction(site):
     total = len((await site.get(OUTBOX))["value"])
     person.create("City", {"Name": "Not heard"})
     assert len((await site.get(OUTBOX))["value"]) == total
+
+
+class Hook:
+    """An address that is pushed to; answers with ``status``."""
+
+    def __init__(self):
+        self.bodies, self.status = [], 200
+
+    async def answer(self, request):
+        self.bodies.append(await request.read())
+        return web.Response(status=self.status)
+
+    def hints(self):
+        """What weft makes of what was pushed since it was last asked."""
+        bodies, self.bodies = self.bodies, []
+        context = SimpleNamespace(log=logging.getLogger("test"))
+        return [hint for body in bodies for hint in receive(context, Request("POST", {}, {}, body)).hints]
+
+
+@pytest.fixture
+async def hook():
+    hook = Hook()
+    app = web.Application()
+    app.router.add_post("/hooks/crm/a-long-enough-secret", hook.answer)
+    async with TestServer(app) as server:
+        hook.url = str(server.make_url("/hooks/crm/a-long-enough-secret"))
+        yield hook
+
+
+async def test_the_package_pushes_once_its_setting_holds_an_address(serve_site, hook):
+    site = await serve_site(push_every=None)
+    sim, person = site.sim, site.sim.as_user()
+    sim.site.store_setting("UsrWeftPushUrl", hook.url)
+    person.create("Account", {"Name": "Too early"})
+    assert await sim.command("flush_pushes") == 0, "nothing listens without the package"
+    await install_package(site)
+    sim.site.store_setting("UsrWeftPushUrl", "")
+    person.create("Account", {"Name": "Not wanted"})
+    assert await sim.command("flush_pushes") == 0
+    sim.site.store_setting("UsrWeftPushUrl", hook.url)
+    order = person.create("Order", {})
+    line = person.create("OrderProduct", {"OrderId": order, "TotalAmount": 5})
+    person.create("City", {"Name": "Not heard"})
+    await sim.command("flush_pushes")
+    assert set(hook.hints()) == {Hint("Order", order)}, "a line tells its document"
+    hook.status = 500
+    person.delete("OrderProduct", line)
+    assert await sim.command("flush_pushes") > 0
+    assert set(hook.hints()) == {Hint("Order", order)}
+    assert await sim.command("flush_pushes") == 0, "a push that fails is not made again"
+    (row,) = (await site.get(OUTBOX, filter=f"UsrRecordId eq {line} and UsrOperation eq 'delete'"))["value"]
+    assert row["UsrParentId"] == order, "its row is there to be polled"
+
+
+async def test_the_package_brings_the_setting_empty(site):
+    await install_package(site)
+    setting = await site.get("SysSettings", filter="Code eq 'UsrWeftPushUrl'")
+    assert [row["ValueTypeName"] for row in setting["value"]] == ["Text"]
+    assert site.sim.site.setting_value("UsrWeftPushUrl") is None
+    site.sim.site.store_setting("UsrWeftPushUrl", "https://weft.example.com")
+    assert len((await site.get("SysSettings", filter="Code eq 'UsrWeftPushUrl'"))["value"]) == 1
 
 
 async def test_direct_sql_raises_no_event(site):

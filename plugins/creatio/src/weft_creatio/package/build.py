@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from . import stock
 from .archive import pack
-from .data_files import lookup_files
+from .data_files import lookup_files, setting_files
 from .entity_files import Identity, entity_files
 from .errors import PackageError
-from .listener_files import listener_files
+from .listener_files import PUSH_URL, listener_files
 from .model import PackageModel
 from .names import DEFAULT_PREFIX, Names, fixed_uid
 from .tree import package_date, write_json
@@ -59,6 +59,7 @@ def build_tree(model: PackageModel, options: BuildOptions | None = None) -> dict
         files |= entity_files(spec, identity)
         if spec.is_lookup:
             files |= lookup_files(spec, identity)
+    files |= setting_files(PUSH_URL, "Address that weft is told of changes at", identity)
     return files | listener_files(model, identity, version)
 
 

@@ -24,6 +24,7 @@ _SOURCES: dict[int, DefaultSource] = {1: "Const", 2: "Settings", 3: "SystemValue
 _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _LISTENER = re.compile(r'\[\s*EntityEventListener\s*\(\s*SchemaName\s*=\s*"([A-Za-z0-9_]+)"\s*\)\s*\]')
 _PAIR = re.compile(r'\{\s*"([A-Za-z0-9_]+)"\s*,\s*"([A-Za-z0-9_]+)"\s*\}')
+_PUSH = re.compile(r'\bPushUrlSetting\s*=\s*"([A-Za-z0-9_]+)"')
 _CULTURE = "en-US"
 
 
@@ -92,7 +93,8 @@ class DataRows:
 @dataclass(frozen=True)
 class PackageContents:
     """Everything one package brings. ``listeners`` are the objects whose saves and deletes its C# hears;
-    ``listener_parents`` gives, for those that are lines of something, the lookup that names the parent."""
+    ``listener_parents`` gives, for those that are lines of something, the lookup that names the parent;
+    ``push_setting`` the system setting with the address to which the C# posts what it hears, if it does."""
 
     name: str
     version: str | None
@@ -103,6 +105,7 @@ class PackageContents:
     data: tuple[DataRows, ...]
     listeners: tuple[str, ...]
     listener_parents: Mapping[str, str] = field(default_factory=dict)
+    push_setting: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def object(self, name: str) -> ObjectDescription:
@@ -147,11 +150,15 @@ def read_tree(files: Mapping[str, bytes]) -> PackageContents:
             sources[folder] = read_text(files, f"Schemas/{folder}/{folder}.cs")
     listeners: set[str] = set()
     parents: dict[str, str] = {}
+    push_setting: str | None = None
     for source in sources.values():
         code = _COMMENTS.sub("", source)
         heard = set(_LISTENER.findall(code))
         listeners |= heard
         parents.update({name: column for name, column in _PAIR.findall(code) if name in heard})
+        pushed = _PUSH.search(code)
+        if pushed is not None and heard and "IEntityEventAsyncOperation" in code:
+            push_setting = pushed[1]
     return PackageContents(
         name=_required(descriptor, "Name", "descriptor.json"),
         version=descriptor.get("PackageVersion"),
@@ -162,6 +169,7 @@ def read_tree(files: Mapping[str, bytes]) -> PackageContents:
         data=tuple(_read_bindings(files)),
         listeners=tuple(sorted(listeners)),
         listener_parents=parents,
+        push_setting=push_setting,
         sources=sources,
     )
 

@@ -77,6 +77,19 @@ def lookup_files(spec: ObjectSpec, identity: Identity) -> dict[str, bytes]:
     return files | _binding(f"{full}_Values", (full, uid), fields, rows, identity)
 
 
+def setting_files(name: str, title: str, identity: Identity) -> dict[str, bytes]:
+    """A system setting that holds a text; it comes without a value."""
+    kinds = {name: (uid, kind, name == "Name") for name, (uid, kind) in stock.SETTING_COLUMNS.items()}
+    fields = [
+        _Field("Id", stock.BASE_COLUMNS["Id"], "Guid", False),
+        *(_Field(name, uid, kind, localizable) for name, (uid, kind, localizable) in kinds.items()),
+    ]
+    code = identity.names.column(name)
+    values = {"Id": fixed_uid("setting", name), "Name": title, "Code": code, "ValueTypeName": "Text"}
+    cells = [_Cell(name, value) for name, value in values.items()]
+    return _binding(f"SysSettings_{code}", ("SysSettings", stock.SCHEMAS["SysSettings"]), fields, [cells], identity)
+
+
 def _binding(
     name: str,
     schema: tuple[str, str],

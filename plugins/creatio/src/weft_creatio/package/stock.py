@@ -98,6 +98,14 @@ LOOKUP_COLUMNS: Final = MappingProxyType(
         "Description": "9e53fd7c-dde4-4502-a64c-b9e34148108b",
     }
 )
+SETTING_COLUMNS: Final = MappingProxyType(
+    {
+        "Name": ("736c30a7-c0ec-4fa9-b034-2552b319b633", "MediumText"),
+        "Code": ("13aad544-ec30-4e76-a373-f0cff3202e24", "ShortText"),
+        "ValueTypeName": ("f7960a8a-1fd4-41d2-997a-fd78ea60075f", "MediumText"),
+    }
+)
+"""Columns of SysSettings: UId and type."""
 BASE_TYPES: Final = MappingProxyType(
     {
         "Id": "Guid",

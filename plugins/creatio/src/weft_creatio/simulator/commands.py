@@ -108,6 +108,15 @@ def register_commands(sim: CreatioSimulator) -> None:
     async def users() -> list[str]:
         return sorted(sim.site.users)
 
+    async def set_setting(code: str, value: str | int | None) -> None:
+        sim.site.store_setting(code, value)
+
+    async def flush_pushes() -> int:
+        sender = sim.site.listeners.sender
+        return len(await sender.flush()) if sender is not None else 0
+
+    sim.register("set_setting", set_setting, "write a system setting: code, value")
+    sim.register("flush_pushes", flush_pushes, "send what an installed package pushes now")
     sim.register("create", create, "add a record as a person: entity, values, user")
     sim.register("edit", edit, "change a record as a person: entity, id, values, user")
     sim.register("delete", delete, "delete a record as a person: entity, id, user")

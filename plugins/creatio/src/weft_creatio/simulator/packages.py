@@ -182,7 +182,8 @@ class Installer:
                 continue
             for name in package.listeners:
                 if f'"{name}"' in code:
-                    self._site.listeners.hear(name, outbox, package.listener_parents.get(name))
+                    parent = package.listener_parents.get(name)
+                    self._site.listeners.hear(name, outbox, parent, package.push_setting)
 
     def _outbox(self, package: PackageContents, code: str) -> Outbox | None:
         for found in package.objects:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -51,6 +53,7 @@ class CreatioSimulator(Simulator):
         self.installer = Installer(self.site)
         self.designer = Designer(self.site, self.installer)
         self.store = self.site.db
+        self._pushing: asyncio.Task[None] | None = None
         register_commands(self)
 
     @classmethod
@@ -115,6 +118,20 @@ class CreatioSimulator(Simulator):
                 web.post(f"{prefix}/connect/token", self._token),
             ]
         return routes
+
+    async def start(self) -> None:
+        self.site.listeners.attach(self, self.options.push_ca or self.ca_file)
+        sender = self.site.listeners.sender
+        if self.options.push_every is not None and sender is not None:
+            self._pushing = asyncio.create_task(sender.run(self.options.push_every))
+
+    async def stop(self) -> None:
+        if self._pushing is not None:
+            self._pushing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pushing
+        if self.site.listeners.sender is not None:
+            await self.site.listeners.sender.close()
 
     def fault_answer(self, status: int, fault: Fault | None, message: str) -> SubResponse:
         """Injected failures look like those of the application, or of the web server in front of it."""

@@ -84,6 +84,11 @@ class CreatioSettings(SimSettings):
     strict_metadata: bool = False
     """When set, a schema whose metadata lacks its embedded event process is refused at installation."""
 
+    push_every: float | None = 0.2
+    """How often what an installed package pushes is sent, in seconds; None: only by the command `flush_pushes`."""
+    push_ca: str | None = None
+    """PEM file trusted for addresses pushed to, besides the simulators' own CA."""
+
     system_settings: dict[str, str | int | bool] = field(default_factory=dict)
     """Values that override the seeded system settings, by code."""
 

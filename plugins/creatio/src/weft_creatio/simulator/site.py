@@ -93,8 +93,10 @@ class Site:
             self.db.update("SysSettingsValue", found[0], {found[2]: value})
             return
         kind = "Integer" if isinstance(value, int) else "Text"
-        key = self.new_id()
-        self.db.insert("SysSettings", {"Id": key, "Code": code, "Name": code, "ValueTypeName": kind})
+        there = self.db.rows("SysSettings", "fold(Code)=?", (code.lower(),))  # without a value so far
+        key = there[0]["Id"] if there else self.new_id()
+        if not there:
+            self.db.insert("SysSettings", {"Id": key, "Code": code, "Name": code, "ValueTypeName": kind})
         column = SETTING_COLUMNS.get(kind, "TextValue")
         row: Raw = {"Id": self.new_id(), "SysSettingsId": key, "SysAdminUnitId": ALL_EMPLOYEES, "IsDef": 1}
         self.db.insert("SysSettingsValue", {**row, column: value})
