@@ -35,9 +35,10 @@ END $$
 
 # A run starts weft hundreds of times, in its own process and in others. What is compiled is kept for the next one,
 # whatever the caller's shell says; and no test trusts an authority of the machine, whose list takes long to read.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+for name in ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE"):
+    os.environ.pop(name, None)
 sys.dont_write_bytecode = False
-os.environ |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": str(Path(__file__).parent)}
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 
 MEMORY = Path("/dev/shm")  # noqa: S108
