@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -33,13 +34,13 @@ DO $$ DECLARE name text; BEGIN
 END $$
 """
 
-# A run starts weft hundreds of times, in its own process and in others. What is compiled is kept for the next one,
-# whatever the caller's shell says; and no test trusts an authority of the machine, whose list takes long to read.
-for name in ("PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE"):
-    os.environ.pop(name, None)
+# A run starts weft hundreds of times, in its own process and in others: what is compiled is kept for the next one,
+# whatever the caller's shell says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
+# No test trusts an authority of the machine, whose list may take longer to read than a test has to do.
+ssl.SSLContext.load_default_certs = lambda self, purpose=None: None  # type: ignore[method-assign]
 
 MEMORY = Path("/dev/shm")  # noqa: S108
 """Each commit of a state waits for the disk; in memory it does not. Where there is room, folders of tests are there."""
