@@ -298,6 +298,20 @@ class ListsNoCompanies(ReferenceConnector):
         return {"elsewhere": "Elsewhere"}
 
 
+@caught_by("requests_can_be_bounded")
+class KeepsItsLimiterToItself(ReferenceConnector):
+    async def prove(self, ctx: Context, session: Session) -> None:
+        await super().prove(ctx, session)
+        del session.limiter
+
+
+@caught_by("base_currencies_are_codes")
+class SpellsCurrenciesOut(ReferenceConnector):
+    @weft.hookimpl
+    async def weft_base_currencies(self, session: Session) -> dict[str, str]:
+        return dict.fromkeys(await self.weft_companies(session), "Euro")
+
+
 @caught_by("version_follows_the_record")
 class VersionStandsStill(ReferenceConnector):
     def record(self, query: Query, row: dict[str, Any], object: str = "") -> Record:

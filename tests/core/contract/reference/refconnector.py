@@ -158,6 +158,10 @@ class ReferenceConnector:
         return found
 
     @weft.hookimpl
+    async def weft_base_currencies(self, session: Session) -> dict[str, str]:
+        return dict.fromkeys(await self.weft_companies(session), "EUR")
+
+    @weft.hookimpl
     async def weft_describe(self, session: Session, objects: Sequence[str] | None) -> AsyncIterator[ObjectSchema]:
         meta, _ = await self.get(session, "meta")
         for name in objects or meta:

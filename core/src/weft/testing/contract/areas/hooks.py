@@ -131,6 +131,18 @@ async def companies_are_listed(bench: Bench) -> None:
 
 
 @area.check
+async def base_currencies_are_codes(bench: Bench) -> None:
+    """weft_base_currencies answers a code of three capital letters for the company in use, ``""`` without companies."""
+    if not bench.has("weft_base_currencies"):
+        raise Unsupported("the connector does not tell base currencies")
+    ctx, session = bench.context(), await bench.session()
+    seen = await bench.plugins.call(bench.harness.kind, "weft_base_currencies", ctx=ctx, session=session)
+    bench.demand(bench.company in seen, f"of the company {bench.company!r} nothing is told, only of {sorted(seen)}")
+    odd = [code for code in seen.values() if not (len(code) == 3 and code.isalpha() and code.isupper())]
+    bench.demand(not odd, f"{odd[:1]} is no code of a currency")
+
+
+@area.check
 async def companies_are_separated(bench: Bench) -> None:
     """A read in one company delivers no record of another."""
     other = bench.system.other_company
