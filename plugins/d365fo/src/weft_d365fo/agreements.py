@@ -17,7 +17,7 @@ from weft.net.odata.query import Query as ODataQuery
 from weft.net.odata.query import Term, and_, eq, ge, le, or_
 from weft.net.odata.rows import Row
 from weft.records import Context, Moved, Query
-from weft_d365fo.journals import JOURNALS
+from weft_d365fo.journal_names import JOURNALS
 from weft_d365fo.keys import KeyShape, split
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import FoSession

@@ -13,7 +13,7 @@ from weft_d365fo.settings import FoSettings
 if TYPE_CHECKING:
     from weft.mapping.document import Mapping
     from weft.mapping.impossible import Impossible
-    from weft.records import Context, Intents, Item, ObjectSchema, Outcome, Page, Query, Reply, Request
+    from weft.records import Concern, Context, Intents, Item, ObjectSchema, Outcome, Page, Query, Reply, Request
     from weft_d365fo.session import FoSession
 
 
@@ -77,6 +77,14 @@ async def weft_companies(session: FoSession) -> dict[str, str]:
 @weft.hookimpl
 async def weft_base_currencies(session: FoSession) -> dict[str, str]:
     return await session.base_currencies()
+
+
+@weft.hookimpl
+async def weft_check(ctx: Context, session: FoSession, mappings: Sequence[Mapping]) -> AsyncIterator[Concern]:
+    from weft_d365fo.journal_names import missing
+
+    async for concern in missing(session, ctx.company, mappings):
+        yield concern
 
 
 @weft.hookimpl

@@ -7,7 +7,7 @@ once in one journal are refused by the environment, so lines go one after the ot
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weft.net.odata.outcomes import failed
@@ -17,38 +17,14 @@ from weft.records import Error, Item, Outcome
 from weft_d365fo import facets
 from weft_d365fo.documents import Documents
 from weft_d365fo.failures import JUDGE, exists_already
+from weft_d365fo.journal_names import JOURNALS, NAME, usual
 from weft_d365fo.settled import account_of, settled
 from weft_d365fo.values import Unaskable, asked
 
 if TYPE_CHECKING:
     from weft_d365fo.writing import Writer
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """The headers of a kind of journals, and how they say what all headers do: ``number`` in the header is ``batch``
-    in its lines."""
-
-    headers: str
-    number: str = "JournalBatchNumber"
-    batch: str = "JournalBatchNumber"
-    name: str = "JournalName"
-    text: str = "Description"
-    posted: str = "IsPosted"
-
-
-JOURNALS: Mapping[str, Kind] = {
-    "CustomerPaymentJournalLines": Kind("CustomerPaymentJournalHeaders"),
-    "VendorPaymentJournalLines": Kind("VendorPaymentJournalHeaders"),
-    "LedgerJournalLines": Kind("LedgerJournalHeaders"),
-    "VendInvoiceJournalLines": Kind("VendInvoiceJournalHeaders"),
-    "OpenSalesPriceJournalLinesV2": Kind(
-        "TradeAgreementJournalHeaders", "JournalNumber", "TradeAgreementJournalNumber", "TradeAgreementJournalNameId",
-        "JournalDescription", "Posted",
-    ),
-}  # fmt: skip
-"""By the set of the lines."""
-NUMBER, NAME = "LineNumber", "JournalName"
+NUMBER = "LineNumber"
 ATTEMPTS = 5
 
 
@@ -82,14 +58,8 @@ class Journals:
 
     def _name(self, item: Item) -> str:
         """The journal's name: of the mapping's part ``header``, or the connection's for this kind of lines."""
-        journals = self.session.settings.journals
         given = (item.data.get("header") or {}).get(NAME)
-        usual = {
-            "CustomerPaymentJournalLines": journals.customer_payment,
-            "VendorPaymentJournalLines": journals.vendor_payment,
-            "OpenSalesPriceJournalLinesV2": journals.sales_price,
-        }.get(item.object, journals.general)
-        return str(given or usual)
+        return str(given or usual(item.object, self.session.settings.journals))
 
     async def _into(self, company: str, object: str, name: str, items: Sequence[Item]) -> AsyncIterator[Outcome]:
         waiting: list[Item] = []

@@ -13,7 +13,8 @@ from weft_d365fo import facets, values
 from weft_d365fo.bykeys import find
 from weft_d365fo.documents import Documents
 from weft_d365fo.failures import JUDGE, is_missing, is_stale
-from weft_d365fo.journals import JOURNALS, Journals
+from weft_d365fo.journal_names import JOURNALS
+from weft_d365fo.journals import Journals
 from weft_d365fo.keys import KeyShape
 from weft_d365fo.packages import Packages, fits
 from weft_d365fo.rows import ETAG, header_tag, records
