@@ -114,6 +114,24 @@ def test_the_next_agreement_takes_over(books: Any, chair: tuple[str, str]) -> No
     world.quiet("prices")
 
 
+def test_an_agreement_that_ends_without_a_next_one_is_asked_about(books: Any, chair: tuple[str, str]) -> None:
+    world, (product, item) = books.world, chair
+    made = books.command("set_price", item=item, price=45, currency="EUR", since=day(-30), until=day(10))
+    world.sync("prices")
+    here = world.link("price", right=str(made["RecordId"])).left_key
+    books.command("set_price", item=item, price=45, currency="EUR", since=day(-30), until=day(-1))
+    world.sync("prices", states=("issues",))
+    [issue] = world.issues("prices")
+    assert (issue.kind, world.row("ProductPrice", here)["Price"]) == ("delete", 45)
+    # It was an oversight: the agreement is prolonged.
+    books.command("set_price", item=item, price=46, currency="EUR", since=day(-30), until=day(20))
+    world.sync("prices", states=("done", "issues"))
+    world.sync("prices")
+    assert world.issues("prices") == []
+    assert prices(books, product) == {("Base price list", "EUR"): D(46)}
+    world.quiet("prices")
+
+
 def test_a_price_of_creatio_is_entered_and_people_post_it(books: Any, chair: tuple[str, str]) -> None:
     world, (product, item) = books.world, chair
     key = priced(books, product, "EUR", "88.8")

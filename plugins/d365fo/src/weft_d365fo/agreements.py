@@ -1,8 +1,8 @@
 """Trade agreements: the one in force today counts, and a link goes along with it.
 
 An open line of a journal is an agreement once somebody has posted the journal; an agreement that has ended is followed
-by the next one for the same product, group and currency. Whatever the environment lists, at most one of them is a
-price today.
+by the next one for the same product, group and currency, or is gone as far as prices go. Whatever the environment
+lists, at most one of them is a price today.
 """
 
 from __future__ import annotations
@@ -58,10 +58,7 @@ async def moved(
     ``missing``."""
     found: dict[str, Moved] = {}
     if plan.object == AGREEMENTS:
-        for row in rows:
-            until = moment(row.get(UNTIL))
-            if until is None or until.date() >= day:
-                continue
+        for row in ended(plan, rows, day):
             key = plan.shape.spell(row)
             after = await _newest(session, query.company, {name: row.get(name) for name in _SAME}, day)
             if after is not None and plan.shape.spell(after) != key:
@@ -76,6 +73,13 @@ async def moved(
             if after is not None:
                 found[key] = _to(shape, key, after, query.company, "in force as")
     return found
+
+
+def ended(plan: Plan, rows: Sequence[Row], day: dt.date) -> list[Row]:
+    """The agreements among these rows that are in force no more."""
+    if plan.object != AGREEMENTS:
+        return []
+    return [row for row in rows if (until := moment(row.get(UNTIL))) is not None and until.date() < day]
 
 
 def _to(shape: KeyShape, key: str, row: Row, company: str, how: str) -> Moved:

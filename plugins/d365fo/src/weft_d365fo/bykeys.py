@@ -45,9 +45,11 @@ async def by_keys(session: FoSession, plan: Plan, query: Query, *, day: dt.date,
         if rows is None:
             yield Page(invisible=list(some))
             continue
-        ended = await agreements.moved(session, plan, query, rows, (), day)
+        followed = await agreements.moved(session, plan, query, rows, (), day)
+        ended = {plan.shape.spell(row) for row in agreements.ended(plan, rows, day)}
         rows = [row for row in rows if plan.shape.spell(row) not in ended]
-        page = Page(await records(session, plan, query.company, rows, lane=lane), moved=list(ended.values()))
+        page = Page(await records(session, plan, query.company, rows, lane=lane), moved=list(followed.values()))
+        page.gone += sorted(ended - followed.keys())
         there = {record.key.casefold(): record for record in page.records}
         for key in some:  # under the spelling it was asked by
             if key.casefold() in there:
