@@ -46,8 +46,8 @@ connections:
 flows:
   customers: {{entity: customer, between: [crm, erp], owner: crm, guards: {{}}, every: 1d, batch: {batch}}}
 """
-Measured = tuple[float, float, float]
-"""Seconds; records a second while all workers are at it; seconds of CPU that the workers used."""
+Measured = tuple[int, float, float]
+"""Records, seconds, and those of CPU that the workers used."""
 TOGETHER = 8
 """Seconds after which all workers know of each other, and of their shares."""
 PATIENCE = 600
@@ -152,10 +152,10 @@ def scaling(server: str, sizes: Sequence[Size], case: Callable[[str, Size], Meas
             connection.execute(text(f"CREATE DATABASE {name}"))
         try:
             url = make_url(server).set(database=name).render_as_string(hide_password=False)
-            seconds, rate, used = case(url, size)
+            records, seconds, used = case(url, size)
             print(
-                f"{size.workers} workers: {rate:6.1f} records/s under way, {size.records / seconds:6.1f} in all, "
-                f"{seconds:.1f} s, {used / size.records * 1000:.1f} ms of CPU a record, {used / seconds:.2f} cores; "
+                f"{size.workers} workers: {records / seconds:6.1f} records/s, "
+                f"{seconds:.1f} s, {used / records * 1000:.1f} ms of CPU a record, {used / seconds:.2f} cores; "
                 f"load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
@@ -170,6 +170,8 @@ def hints(url: str, size: Size) -> Measured:
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as name, pair.serve(records, records) as served:
         quick = written(Path(name), url, served)
         settle(quick, {"linked": records})
+        with State.open(url) as state, state.begin() as tx:
+            tx.schedules.put("customers", datetime.now(UTC))  # no pass comes in between
         config, [control] = _config(Path(name), url, served, size), served.controls
         keys = control.command("edit_some", every=1)["left"]
         control.add_fault(Fault("slow", seconds=size.latency, count=None))
@@ -180,15 +182,16 @@ def hints(url: str, size: Size) -> Measured:
             before = sum(worker.cpu for worker in workers)
             with state.begin() as tx:
                 tx.hints.put_many("customers", "crm", some, datetime.now(UTC))
-            seconds, rate = _until_done(state, records, lambda tx: sum(tx.hints.counts().values()))
+            begun = time.perf_counter()
+            seconds = _until(state, lambda tx: not any(tx.hints.counts().values())) - begun
             used = sum(worker.cpu for worker in workers) - before
         control.clear_faults()
         settle(written(Path(name), url, served), {"unchanged": 2 * records}, sweep=True)
-    return seconds, rate, used
+    return records, seconds, used
 
 
 def first(url: str, size: Size) -> Measured:
-    """From the moment they may begin until the first load is done."""
+    """From the moment all workers have sent something until the first load is done."""
     with (
         tempfile.TemporaryDirectory(prefix="weft-bench-") as name,
         BusinessCentralPair().serve(size.records, 0) as served,
@@ -200,40 +203,38 @@ def first(url: str, size: Size) -> Measured:
         control.add_fault(Fault("slow", seconds=size.latency, count=None))
         with at_work(config, size.workers) as workers:
             time.sleep(TOGETHER)
-            before = sum(worker.cpu for worker in workers)
             with state.begin() as tx:
                 tx.pauses.resume("*", "the benchmark", datetime.now(UTC))
-            seconds, rate = _until_done(state, size.records, lambda tx: _unlinked(tx, size.records))
+            begun = _until(state, lambda tx: len(_senders(tx)) == size.workers)
+            before = sum(worker.cpu for worker in workers)
+            with state.begin(writes=False) as tx:
+                left = size.records - tx.links.count()
+            seconds = _until(state, lambda tx: bool(tx.cursors.all("customers"))) - begun
             used = sum(worker.cpu for worker in workers) - before
         control.clear_faults()
         settle(written(Path(name), url, served), {"unchanged": 2 * size.records}, sweep=True)
-    return seconds, rate, used
-
-
-def _unlinked(tx: Tx, records: int) -> int:
-    return 0 if tx.cursors.all("customers") else max(1, records - tx.links.count())
+    return left, seconds, used
 
 
 def _config(folder: Path, url: str, served: Served, size: Size) -> Path:
     return written(folder, url, served, size.requests * size.workers, size.batch)
 
 
-def _until_done(state: State, records: int, left: Callable[[Tx], int]) -> tuple[float, float]:
-    """Seconds until nothing is left, and records a second between a tenth and nine tenths of the way."""
-    begun = time.perf_counter()
-    passed: list[tuple[float, int]] = []
+def _until(state: State, what: Callable[[Tx], bool]) -> float:
+    """Wait until the state says so; what the clock shows then."""
+    patience = time.perf_counter() + PATIENCE
     while True:
         with state.begin(writes=False) as tx:
-            now = left(tx)
-        seconds = time.perf_counter() - begun
-        if records // 10 <= records - now <= records * 9 // 10:
-            passed.append((seconds, now))
-        if not now:
-            (start, many), (end, few) = passed[0], passed[-1]
-            return seconds, (many - few) / (end - start)
-        if seconds > PATIENCE:
+            if what(tx):
+                return time.perf_counter()
+        if time.perf_counter() > patience:
             raise SystemExit("the workers did not come to an end")
         time.sleep(0.05)
+
+
+def _senders(tx: Tx) -> set[str]:
+    """Runs that have writes under way: one a worker."""
+    return {intent.run for intent in tx.intents.unsettled("customers")}
 
 
 def _place(state: State) -> tuple[str, str]:

@@ -148,6 +148,26 @@ async def test_a_record_that_is_being_written_is_left_alone(world: Any, connecti
     await settled(world)
 
 
+async def test_what_somebody_is_at_for_long_is_looked_at_less_often(world: Any) -> None:
+    """A pass of an hour had all its records looked at three times a second."""
+    key = world.crm.put("Accounts", Name="Adatum", Tax="DE1", Limit=Decimal(1))
+    await world.sync("customers")
+    world.crm.edit("Accounts", key, Limit=Decimal(2))
+
+    async def act(runtime: Runtime) -> None:
+        await hint(runtime, "crm", "Accounts", key)
+        waits = []
+        for _ in range(3):
+            assert (await live(runtime)).counts == {"postponed": 1}
+            [waiting] = await runtime.state.read(lambda tx: tx.hints.peek("customers"))
+            waits.append(round((waiting.not_before - runtime.clock.now()).total_seconds(), 1))
+            world.clock.forward(seconds=10)
+        assert waits == [0.3, 2.5, 5.0]
+
+    await Meanwhile(world, act).run()
+    await settled(world)
+
+
 async def test_two_duplicates_that_come_in_at_once_see_each_other(world: Any) -> None:
     """Each looked for a counterpart before the other's was made, and both were created."""
     await world.sync("customers")

@@ -27,9 +27,11 @@ from weft.plugins import Plugins
 from weft.records import Error, Outcome
 from weft.runtime import Runtime
 from weft.state.store import State
+from weft.sync import portions
 from weft.testing.memory import MemorySession, MemorySystem
 
 STOPS = 0.02
+portions.FEW = portions.SIZE = 5  # so that the first load is shared, too
 CALM = Path(sys.argv[2]).with_name("calm") if len(sys.argv) > 2 else Path()
 """Once it is there, no worker stops itself any more."""
 CONFIG = """

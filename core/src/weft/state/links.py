@@ -19,7 +19,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     not_,
-    or_,
     select,
     update,
 )
@@ -221,13 +220,11 @@ class Links:
         left_object: str | None = None,
         right_object: str | None = None,
         state: LinkState | Sequence[LinkState] | None = None,
-        key: str | None = None,
         epoch_below: int | None = None,
         follow: bool | None = None,
     ) -> list[Link]:
-        """Links in order of id, after ``after_id``. ``key`` is looked for on both sides, as a prefix;
-        ``epoch_below`` gives those that the current sweep has not marked, ``follow`` those whose
-        records are read again in every run."""
+        """Links in order of id, after ``after_id``. ``epoch_below`` gives those that the current sweep
+        has not marked, ``follow`` those whose records are read again in every run."""
         query = select(*_COLUMNS).where(table.c.id > after_id, *self._filter(locals()))
         return [Link(*row) for row in self._db.execute(query.order_by(table.c.id).limit(limit))]
 
@@ -270,13 +267,6 @@ class Links:
             where.append(table.c.state.in_(states))
             if "linked" not in states:  # says to the database that the index on odd ones will do
                 where.append(table.c.state != literal_column("'linked'"))
-        if (key := given.get("key")) is not None:
-            where.append(
-                or_(
-                    table.c.left_key.startswith(key, autoescape=True),
-                    table.c.right_key.startswith(key, autoescape=True),
-                )
-            )
         if (epoch := given.get("epoch_below")) is not None:
             where.append(table.c.epoch < epoch)
         if given.get("follow") is not None:

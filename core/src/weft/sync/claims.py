@@ -8,7 +8,7 @@ began to read: what the page knows of it is older than the base.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from weft.state.links import Link
@@ -24,6 +24,15 @@ SOON = timedelta(milliseconds=300)
 """After so long a record that somebody else was at is looked at again."""
 
 AT_ONCE = timedelta()
+LONGEST = timedelta(seconds=5)
+"""Who has been at it for long will be for a while: then it is looked at less often, but as often as this."""
+
+
+def again(soon: timedelta, hinted: datetime | None, now: datetime) -> timedelta:
+    """How soon to look at a record that was refused: after a quarter of the time that its hint has waited."""
+    if not soon or hinted is None:
+        return soon
+    return max(soon, min((now - hinted) / 4, LONGEST))
 
 
 def place(connection: str, company: str, object_name: str, key: str) -> str:

@@ -124,6 +124,7 @@ async def _hinted(run: Run, pipeline: Pipeline, hints: Sequence[PendingHint]) ->
     groups: dict[tuple[str, str, str], list[PendingHint]] = defaultdict(list)
     for hint in hints:
         groups[hint.connection, hint.company, hint.object].append(hint)
+    run.hinted = {(hint.connection, hint.object, hint.key): hint.at for hint in hints}
     for (connection, company, object_name), group in groups.items():
         keys = [hint.key for hint in group if hint.key]
         found = reading(run.flow, connection, object_name)

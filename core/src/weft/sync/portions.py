@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from weft.sync.flow import End
     from weft.sync.run import Run
 
-SIZE = 100
-"""Records of a portion: few, so that all workers end at about the same time."""
+FEW, SIZE = 50, 100
+"""Records of a portion, at least and at most: what a worker can send at once, so that all end about the same time."""
 FEWEST, MOST = 2, 15
 """Portions that a worker has under way, as many as the requests it may send can be kept busy with."""
 LOOK = 0.2
 """Seconds between two looks at what others have done, or offer."""
-LENT = 15.0
+LENT = 60.0
 """Seconds after which a worker lets other jobs have their turn, and comes back if there is none."""
 AGAIN = 1.0
 """Seconds until the database is asked again."""
@@ -182,9 +182,7 @@ class Hands:
         return True
 
     def _width(self) -> int:
-        flow, runtime = self._run.flow, self._run.runtime
-        requests = min(runtime.share(end.connection) for end in flow.ends())
-        return max(FEWEST, min(MOST, requests * min(flow.config.batch, SIZE) // SIZE + 1))
+        return max(FEWEST, min(MOST, _at_once(self._run) // _size(self._run) + 1))
 
     async def close(self) -> None:
         """Cut off what is under way."""
@@ -246,6 +244,15 @@ class Hands:
                 await asyncio.sleep(AGAIN)
 
 
+def _at_once(run: Run) -> int:
+    """Records that this worker can have on their way to a system."""
+    return min(run.runtime.share(end.connection) for end in run.flow.ends()) * run.flow.config.batch
+
+
+def _size(run: Run) -> int:
+    return min(SIZE, max(FEW, _at_once(run)))
+
+
 async def lend(run: Run, matcher: GivenMatcher, bring: Bring) -> None:
     """Work on portions of a flow's first load, whoever staged it, until there have been none for a while.
 
@@ -302,13 +309,14 @@ class Shared:
 
     async def bring(self, staged: Staged) -> None:
         """Offer records and wait until they are settled, by whomever. Raises what stopped the load."""
+        size = _size(self._run)
         offered = [
             staged._replace(
-                records=(some := staged.records[at : at + SIZE]),
+                records=(some := staged.records[at : at + size]),
                 answers={target: _of(some, found) for target, found in staged.answers.items()},
                 excluded=excluded_of(self._run, some),
             )
-            for at in range(0, len(staged.records), SIZE)
+            for at in range(0, len(staged.records), size)
         ]
         flow, load = self._run.flow.name, self._run.id
         bodies = [write(one) for one in offered]

@@ -83,6 +83,8 @@ class Run:
     """How many records a place is said to hold, where the system tells; for progress."""
     defects: set[str] = field(default_factory=set)
     """What has failed on records so far and is logged."""
+    hinted: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+    """Since when the records at hand have been hinted at: by connection, object and key."""
     epoch: int = 0
     """Marks links seen by this run's sweep."""
     depth: int = 0

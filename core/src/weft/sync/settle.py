@@ -21,6 +21,7 @@ from weft.state.issues import Issue
 from weft.state.journal import Entry
 from weft.state.links import ChildLink, Link
 from weft.state.statistics import lag_name
+from weft.sync.claims import again
 from weft.sync.decide import Unlinked
 from weft.sync.deliver import Delivery
 from weft.sync.flips import Flips
@@ -233,9 +234,10 @@ class Settlement:
 
     def postpone(self, end: End, company: str, object_name: str, keys: Mapping[str, timedelta]) -> None:
         """Have records looked at again, fresh: somebody else is at them, or has settled them since the read."""
-        if keys:
-            self.run.counts["postponed"] += len(keys)
-        self.postponed += [(end.connection, Hint(object_name, key, company), soon) for key, soon in keys.items()]
+        for key, soon in keys.items():
+            self.run.counts["postponed"] += 1
+            later = again(soon, self.run.hinted.get((end.connection, object_name, key)), self.run.now)
+            self.postponed.append((end.connection, Hint(object_name, key, company), later))
 
     # -- what stops a record -----------------------------------------------------------------------
 
@@ -475,10 +477,12 @@ class Settlement:
         for connection, hint in self.hints:
             tx.hints.put_many(flow.name, connection, [hint], now)
         for connection in {connection for connection, _ in self.handed}:
-            mine = [hint for at, hint in self.handed if at == connection]
-            tx.hints.put_many(flow.name, connection, mine, now, lane="bulk")
+            tx.hints.put_many(flow.name, connection, [h for at, h in self.handed if at == connection], now, lane="bulk")
+        later: dict[tuple[str, timedelta], list[Hint]] = defaultdict(list)
         for connection, hint, soon in self.postponed:
-            tx.hints.put_many(flow.name, connection, [hint], now, not_before=now + soon if soon else None)
+            later[connection, soon].append(hint)
+        for (connection, soon), some in later.items():
+            tx.hints.put_many(flow.name, connection, some, now, not_before=now + soon if soon else None)
         self.flips.store(tx, now)
         tx.cursors.put_many(self.cursors)
         by_key = {(link.left_key, link.right_key): link.id for link in self.new_links}
