@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -55,14 +56,16 @@ class Browser:
         return self.until(lambda: self.driver.find_elements(By.XPATH, path))[0]
 
     def until(self, asked: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.driver, 15, 0.05).until(lambda _: asked())
+        """Until the answer is yes; what the page replaces while it is looked at is looked at again."""
+        patience = WebDriverWait(self.driver, 15, 0.05, [StaleElementReferenceException, NoSuchElementException])
+        return patience.until(lambda _: asked())
 
     @property
     def notice(self) -> str:
-        return self.find(".notice").text
+        return str(self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, ".notice").text))
 
     def text(self) -> str:
-        return self.find("main").text
+        return str(self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, "main").text))
 
     def ask(self, question: Callable[[Any], Any]) -> Any:
         with self.world.state.begin(writes=False) as tx:
@@ -282,6 +285,21 @@ def test_keyboard_alone_reaches_the_content(browser: Browser) -> None:
     assert skip.text == "Skip to content"
     skip.send_keys(Keys.ENTER)
     assert browser.driver.switch_to.active_element.get_attribute("id") == "main"
+
+
+def test_an_administrator_sees_who_is_signed_in_on_a_phone(browser: Browser, tokens: dict[str, str]) -> None:
+    browser.driver.delete_all_cookies()
+    browser.screen(PHONE, "dark")
+    try:
+        browser.open("/login?next=/access")
+        assert browser.judged() == []
+        browser.find("input[name=token]").send_keys(tokens["admin"], Keys.ENTER)
+        browser.until(lambda: browser.driver.current_url.endswith("/access"))
+        assert browser.judged() == []
+        for one in browser.all("main tbody button, main tbody td"):
+            assert one.rect["x"] + one.rect["width"] <= PHONE[0], one.text
+    finally:
+        browser.screen(WIDE, "light")
 
 
 def test_signing_out_ends_the_session(browser: Browser, tokens: dict[str, str]) -> None:
