@@ -105,7 +105,7 @@ def test_nothing_is_posted_while_the_totals_differ(world: Any, shop: dict[str, s
     assert world.bc("get", set="salesInvoices", key=draft)["status"] == "Draft"
     [issue] = world.issues("posted")
     assert (issue.kind, issue.code) == ("review", "totals")
-    assert "gross_amount differs: 100.00 on the left, 107 on the right" in issue.reason
+    assert "gross_amount differs by more than 0.01 USD: 100.00 USD on the left, 107 USD on the right" in issue.reason
     world.edit_line("InvoiceProduct", line, tax=7)
     world.sync("posted")
     there = world.bc("get", set="salesInvoices", key=draft)
