@@ -34,11 +34,6 @@ DO $$ DECLARE name text; BEGIN
 END $$
 """
 
-# A run starts weft hundreds of times, in its own process and in others: what is compiled is kept for the next one,
-# whatever the caller's shell says.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
-
 # No test trusts an authority of the machine, whose list may take longer to read than a test has to do.
 ssl.SSLContext.load_default_certs = lambda self, purpose=None: None  # type: ignore[method-assign]
 

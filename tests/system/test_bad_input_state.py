@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import sqlite3
@@ -22,6 +23,8 @@ def command(pair: Any, *args: str, limit: int | None = None) -> subprocess.Compl
     """The command in a process of its own, in which no file may grow beyond ``limit`` bytes: what a full disk
     or a quota does to it."""
     pair.write()
+    # What is compiled would be cut off as well, and break every start after this one.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def limited() -> None:
         if limit is not None:
@@ -29,7 +32,7 @@ def command(pair: Any, *args: str, limit: int | None = None) -> subprocess.Compl
 
     done = subprocess.run(
         [sys.executable, "-m", "weft.cli", *args], cwd=pair.folder, text=True, capture_output=True, check=False,
-        preexec_fn=limited,
+        env=environment, preexec_fn=limited,
     )  # fmt: skip
     for secret in pair.secrets:
         assert secret not in done.stdout + done.stderr
