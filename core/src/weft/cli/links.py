@@ -31,16 +31,20 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("flow", required=False)
-@click.option("--key", help="Beginning of the key, on either side.")
+@click.option("--key", help="Only with this key on either side, else those whose key begins so.")
 @click.option("--state", type=click.Choice(desk.STATES), multiple=True, help="Only in this state; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 @click.pass_obj
 def list_(app: App, flow: str | None, key: str | None, state: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List links, of all flows or of FLOW."""
-    wanted: dict[str, Any] = {"key": key, "state": list(state) or None}
     with app.reading() as opened, opened.begin(writes=False) as tx:
-        found = _limited(desk.pages(tx, app.config, flow, **wanted), limit + 1)
+        if key:
+            found = [
+                one for one in desk.by_key(tx, app.config, flow, key, limit + 1) if not state or one.state in state
+            ]
+        else:
+            found = _limited(desk.pages(tx, app.config, flow, state=list(state) or None), limit + 1)
     if as_json:
         console.print_json([desk.data(link) for link in found[:limit]])
         return

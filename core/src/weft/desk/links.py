@@ -15,6 +15,7 @@ from weft.desk.desk import Desk
 from weft.desk.errors import NotPossible, NotThere
 from weft.desk.showing import plain
 from weft.errors import ConfigError
+from weft.records import Side
 from weft.state.aliases import Alias
 from weft.state.links import Link
 from weft.state.tx import Tx
@@ -172,6 +173,25 @@ def pages(tx: Tx, config: Config, flow: str | None, *, after: int = 0, **wanted:
         while page := tx.links.page(last, PAGE, right_connection=right, **wanted):
             yield from page
             last = page[-1].id
+
+
+def by_key(tx: Tx, config: Config, flow: str | None, key: str, limit: int) -> list[Link]:
+    """Those with exactly this key on either side; else as many as fit of those whose key begins so."""
+    places = [
+        (of.entity, of.left, right)
+        for of in ([config.flow(flow)] if flow is not None else config.flows.values())
+        for right in of.right
+    ]
+    sides: tuple[Side, ...] = ("left", "right")
+    found: dict[int, Link] = {}
+    for place in places:
+        for side in sides:
+            for link in tx.links.by_keys(*place, side, None, None, [key]).get(key, ()):
+                found[link.id] = link
+    for place in places if not found else ():
+        for side in sides:
+            found |= {link.id: link for link in tx.links.beginning(*place, side, key, limit)}
+    return [found[id] for id in sorted(found)]
 
 
 def flow_of(config: Config, link: Link) -> str:

@@ -261,7 +261,8 @@ async def links(desk: Desk, wanted: Links) -> LinkPage:
 
     def read(tx: Tx) -> list[Link]:
         if wanted.key:
-            return [link for link in _by_key(desk, tx, wanted) if not states or link.state in states]
+            found = linked.by_key(tx, desk.config, wanted.flow, wanted.key, wanted.limit)
+            return [link for link in found if not states or link.state in states]
         given: dict[str, Any] = {"state": states or None}
         if wanted.flow is not None:
             of = desk.config.flow(wanted.flow)
@@ -274,26 +275,6 @@ async def links(desk: Desk, wanted: Links) -> LinkPage:
     items = found[: wanted.limit]
     more = len(found) > wanted.limit and not wanted.key
     return LinkPage([linked.brief(link) for link in items], items[-1].id if more else None)
-
-
-def _by_key(desk: Desk, tx: Tx, wanted: Links) -> list[Link]:
-    """Those with exactly this key on either side; else as many as fit of those whose key begins so."""
-    key, flow = wanted.key or "", wanted.flow
-    places = [
-        (config.entity, config.left, right)
-        for config in ([desk.config.flow(flow)] if flow is not None else desk.config.flows.values())
-        for right in config.right
-    ]
-    sides: tuple[Literal["left", "right"], ...] = ("left", "right")
-    found: dict[int, Link] = {}
-    for place in places:
-        for side in sides:
-            for link in tx.links.by_keys(*place, side, None, None, [key]).get(key, ()):
-                found[link.id] = link
-    for place in places if not found else ():
-        for side in sides:
-            found |= {link.id: link for link in tx.links.beginning(*place, side, key, wanted.limit)}
-    return [found[id] for id in sorted(found)]
 
 
 @dataclass(frozen=True, slots=True)
