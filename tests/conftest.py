@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import itertools
 import json
 import os
@@ -22,6 +23,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 READY = "postgres.json"
+FINISHED = pytest.StashKey[int]()
+"""How many tests are over."""
 EMPTY = """
 DO $$ DECLARE name text; BEGIN
   PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
@@ -44,6 +47,21 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 << 30:
 
 settings.register_profile("weft", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("weft")  # a busy machine is slow at everything: that says nothing about the code
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays; the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Simulators are full of cycles, and megabytes of them hang on few objects that the collector counts."""
+    yield
+    item.session.config.stash[FINISHED] = finished = item.session.config.stash.get(FINISHED, 0) + 1
+    if finished % 20 == 0:
+        gc.collect()
 
 
 @dataclass
