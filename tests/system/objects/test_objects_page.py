@@ -1,4 +1,4 @@
-"""docs/objects.md says what the packaged mappings say. `python tests/system/objects/test_objects_page.py` prints
+"""docs/objects.md says what the packaged mappings say. `python -m tests.system.objects.test_objects_page` prints
 the tables."""
 
 from __future__ import annotations
