@@ -21,6 +21,8 @@ from urllib.parse import quote_plus
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from tests.system.installing import make as make
+from tests.system.installing import wheels as wheels
 
 COMPANY = "CRONUS USA, Inc."
 CUSTOMER = "03a75490-53e6-df11-971b-001d60e938c6"

@@ -5,11 +5,6 @@ from __future__ import annotations
 import csv
 import importlib
 import json
-import os
-import re
-import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.system.installing import Environment, Make
 
 from weft.config.loading import load
 from weft.config.secrets import state_url
@@ -274,77 +270,56 @@ async def test_plan_writes_nothing_and_says_what_it_would(weft: Any, folders: Fo
 # -- installed from wheels -------------------------------------------------------------------------
 
 
-def _run(*command: str | Path, cwd: Path | None = None, expect: int = 0) -> str:
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "WEFT_", "VIRTUAL_ENV", "COV_"))}
-    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True, timeout=240)
-    assert done.returncode == expect, f"{command} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+@pytest.fixture(scope="module")
+def installed(make: Make) -> Environment:
+    """An environment with wheels of weft and the example, and nothing else."""
+    return make("weft", "weft-csvdir")
+
+
+def _weft(environment: Environment, config: Path, *words: str, expect: int = 0) -> str:
+    done = environment.weft("-c", str(config), *words)
+    assert done.returncode == expect, f"{words} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of programs of an environment with wheels of weft and the example, and nothing else."""
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if uv is None:
-        pytest.skip("uv is not installed")
-    place = tmp_path_factory.mktemp("installed")
-    for source in (ROOT / "core", EXAMPLE):
-        _run(uv, "build", "--wheel", "--out-dir", place / "wheels", source)
-    _run(uv, "venv", "--python", sys.executable, place / "env")
-    programs = place / "env" / ("Scripts" if os.name == "nt" else "bin")
-    wheels = sorted((place / "wheels").glob("*.whl"))
-    assert [w.name.split("-")[0] for w in wheels] == ["weft", "weft_csvdir"]
-    _run(uv, "pip", "install", "--python", programs / "python", *wheels)
-    return programs
-
-
-def test_only_what_is_needed_is_installed(installed: Path) -> None:
+@pytest.mark.xdist_group("install")
+def test_only_what_is_needed_is_installed(installed: Environment) -> None:
     code = "from importlib.metadata import distributions as d; import json; print(json.dumps([x.name for x in d()]))"
-    names = {name.lower() for name in json.loads(_run(installed / "python", "-c", code))}
+    names = {name.lower() for name in json.loads(installed.run("python", "-c", code).stdout)}
     assert {"weft", "weft-csvdir"} <= names
     assert names.isdisjoint({"zeep", "pyodbc", "dbos", "pytest", "weft-bc", "weft-creatio"})
 
 
-def test_the_command_lists_the_plugin(installed: Path, tmp_path: Path) -> None:
-    shown = _run(installed / "weft", "plugins", "--json", cwd=tmp_path)
+@pytest.mark.xdist_group("install")
+def test_the_command_lists_the_plugin(installed: Environment) -> None:
+    shown = installed.weft("plugins", "--json").stdout
     assert "csvdir" in shown
     assert "weft-csvdir" in shown
 
 
-def test_the_command_syncs_two_folders(installed: Path, folders: Folders) -> None:
-    weft, cwd = installed / "weft", folders.config.parent
-    _run(weft, "sync", cwd=cwd)
+@pytest.mark.xdist_group("install")
+def test_the_command_syncs_two_folders(installed: Environment, folders: Folders) -> None:
+    _weft(installed, folders.config, "sync")
     folders.agree()
     assert len(folders.shop.read()) == 3
 
     folders.shop.edit("Adatum", phone="+49 30 1", email="shop@adatum.example")
     folders.office.edit("Adatum", email="office@adatum.example", notes="seen")
-    _run(weft, "sync", cwd=cwd, expect=1)
+    _weft(installed, folders.config, "sync", expect=1)
     assert folders.office.read()["Adatum"]["phone"] == "+49 30 1"
     assert folders.shop.read()["Adatum"]["notes"] == "seen"
-    (conflict,) = json.loads(_run(weft, "conflicts", "list", "--json", cwd=cwd))
+    (conflict,) = json.loads(_weft(installed, folders.config, "conflicts", "list", "--json"))
     assert conflict["payload"]["email"]["right"] == "office@adatum.example"
-    _run(weft, "conflicts", "resolve", str(conflict["id"]), "--all", "right", cwd=cwd)
-    _run(weft, "sync", cwd=cwd)
+    _weft(installed, folders.config, "conflicts", "resolve", str(conflict["id"]), "--all", "right")
+    _weft(installed, folders.config, "sync")
     folders.agree()
     assert folders.shop.read()["Adatum"]["email"] == "office@adatum.example"
 
     folders.shop.drop("Fabrikam Żółć")
-    _run(weft, "sync", "--sweep", cwd=cwd, expect=1)
+    _weft(installed, folders.config, "sync", "--sweep", expect=1)
     assert "Fabrikam Żółć" in folders.office.read()
-    (issue,) = json.loads(_run(weft, "issues", "list", "--kind", "delete", "--json", cwd=cwd))
-    _run(weft, "issues", "decide", str(issue["id"]), "delete", cwd=cwd)
-    _run(weft, "sync", cwd=cwd)
+    (issue,) = json.loads(_weft(installed, folders.config, "issues", "list", "--kind", "delete", "--json"))
+    _weft(installed, folders.config, "issues", "decide", str(issue["id"]), "delete")
+    _weft(installed, folders.config, "sync")
     folders.agree()
     assert len(folders.office.read()) == 2
-
-
-def test_the_contract_is_kept() -> None:
-    """The example's own tests, as its author runs them."""
-    env = {**os.environ, "PYTHONPATH": str(EXAMPLE / "src")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=EXAMPLE, env=env, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout[-4000:]
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed is not None
-    assert int(passed[1]) > 100
