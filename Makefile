@@ -8,7 +8,7 @@ JOBS ?= auto
 WEFT_SEEDS ?= 5000
 WEFT_CHAOS ?= 300
 TESTS := tests $(wildcard examples/*/tests)
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -rfEs
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) -rfEs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-CHUNK = 4
-LEAST = 4
+CHUNK = 3
+LEAST = 3
 MODULE = "harness.real"
 ERPS = ("bc", "d365fo")
 

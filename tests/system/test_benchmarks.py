@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # A dozen simulators are started one after another, once for all.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("benchmarks")]
+pytestmark = pytest.mark.timeout(600)
 NUMBERS = ("seconds", "cpu", "floor_seconds", "ratio", "records_per_second", "records_per_core_second")
 
 

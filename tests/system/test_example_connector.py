@@ -282,7 +282,6 @@ def _weft(environment: Environment, config: Path, *words: str, expect: int = 0) 
     return done.stdout
 
 
-@pytest.mark.xdist_group("install")
 def test_only_what_is_needed_is_installed(installed: Environment) -> None:
     code = "from importlib.metadata import distributions as d; import json; print(json.dumps([x.name for x in d()]))"
     names = {name.lower() for name in json.loads(installed.run("python", "-c", code).stdout)}
@@ -290,14 +289,12 @@ def test_only_what_is_needed_is_installed(installed: Environment) -> None:
     assert names.isdisjoint({"zeep", "pyodbc", "dbos", "pytest", "weft-bc", "weft-creatio"})
 
 
-@pytest.mark.xdist_group("install")
 def test_the_command_lists_the_plugin(installed: Environment) -> None:
     shown = installed.weft("plugins", "--json").stdout
     assert "csvdir" in shown
     assert "weft-csvdir" in shown
 
 
-@pytest.mark.xdist_group("install")
 def test_the_command_syncs_two_folders(installed: Environment, folders: Folders) -> None:
     _weft(installed, folders.config, "sync")
     folders.agree()

@@ -16,9 +16,6 @@ MODULES = ("weft", "weft_bc", "weft_creatio", "weft_d365fo")
 ON_PREMISE_DRIVERS = {"zeep", "pyodbc", "lxml", "requests-ntlm"}
 HEAVY = ["aiohttp", "alembic", "dbos", "httpx", "msal", "pydantic", "sqlalchemy", "yaml"]
 
-# One worker builds the wheels once.
-pytestmark = pytest.mark.xdist_group("install")
-
 
 def test_wheels_hold_every_source_file(wheels: Wheels) -> None:
     """Maps, schemas and migrations travel too, and nothing that is no source."""

@@ -189,13 +189,32 @@ async def test_a_job_that_takes_too_long_is_cut_off_and_taken_up_again(pair: Any
         await until(lambda: pair.names() == ["Adatum"])
 
 
-class Watched:
-    """A plugin through which writes take a moment."""
+class Meeting:
+    """Nobody writes before all workers have something to write."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self.missing = count
+        self.all_there = asyncio.Event()
+
+    def arrive(self) -> None:
+        self.missing -= 1
+        if not self.missing:
+            self.all_there.set()
+
+
+class Guest:
+    """A worker's plugin that waits for the others with its first write."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        arrived = False
+
         @around("write", kind="memerp")
         async def write(call: Any) -> AsyncIterator[Any]:
-            await asyncio.sleep(0.05)
+            nonlocal arrived
+            if not arrived:
+                arrived = True
+                meeting.arrive()
+            await meeting.all_there.wait()
             async for outcome in call():
                 yield outcome
 
@@ -206,8 +225,9 @@ async def test_workers_share_a_first_load(
     tmp_path: Path, postgres_url: str, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(portions, "SIZE", 5)
-    one = Pair(tmp_path, postgres_url, extra={"watched": Watched()})
-    other = Pair(tmp_path, postgres_url, crm=one.crm, erp=one.erp, extra={"watched": Watched()})
+    meeting = Meeting(2)
+    one = Pair(tmp_path, postgres_url, extra={"guest": Guest(meeting)})
+    other = Pair(tmp_path, postgres_url, crm=one.crm, erp=one.erp, extra={"guest": Guest(meeting)})
     for n in range(120):
         one.crm.put("Accounts", Name=f"A{n:03}", Tax=f"DE{n}")
     async with one.runtime() as runtime:

@@ -20,8 +20,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 from weft.desk.showing import plain
 from weft.sync.verify import verify
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
