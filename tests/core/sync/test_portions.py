@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from weft import around
-from weft.errors import ConfigError
+from weft.errors import ConfigError, StateError
 from weft.model.values import EMPTY, Ref
 from weft.records import Canonical, Record, Target
 from weft.runtime import Runtime
 from weft.state.portions import Portion
 from weft.state.workers import Lease
+from weft.sync import first as staging
 from weft.sync import portions
 from weft.sync.cycle import Report, run_flow
 from weft.sync.identify import Candidates
@@ -119,6 +120,38 @@ async def test_what_one_worker_fails_at_is_for_the_one_who_staged_it(world: Any)
     assert sorted(row["taxNumber"] for row in world.erp.rows("customers").values()) == sorted(
         f"DE{n}" for n in range(60)
     )
+
+
+async def test_a_page_that_comes_after_the_work_has_ended_does_not_wait_for_ever(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database goes away while one page is looked after and another is being offered."""
+    monkeypatch.setattr(staging, "PAGE", 20)
+    world.configure("owner: crm}", "owner: crm, batch: 20}")
+    offer, calls = portions.Shared.bring, list[Any]()
+
+    async def away(shared: Any) -> None:
+        raise StateError("the database is away")
+
+    async def late(shared: Any, staged: Any) -> None:
+        calls.append(staged)
+        if len(calls) > 1:
+            while shared._task is None or not shared._task.done():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        await offer(shared, staged)
+
+    for n in range(60):
+        world.crm.put("Accounts", Name=f"A{n}", Tax=f"DE{n}")
+    async with workers(world) as (runtime, _):
+        with monkeypatch.context() as broken:
+            broken.setattr(portions.Shared, "_look", away)
+            broken.setattr(portions.Shared, "bring", late)
+            async with asyncio.timeout(30):
+                report = await run_flow(runtime, "customers")
+        assert (report.state, report.error) == ("failed", "the database is away")
+        report = await run_flow(runtime, "customers")
+    assert report.error == ""
+    assert len(world.erp.rows("customers")) == 60
 
 
 async def test_a_guard_stops_everybody(world: Any) -> None:

@@ -328,6 +328,8 @@ class Shared:
             self._waiting[id] = len(one.records), future
         if self._task is None:
             self._task = asyncio.create_task(self._work())
+        elif self._task.done():
+            self._task.result()  # nobody would ever look at these: what ended the work is the load's failure
         self._wake.set()
         # All of them: after a failure, too, what others are at is waited for.
         for error in await asyncio.gather(*waiting, return_exceptions=True):
