@@ -97,3 +97,29 @@ async def test_what_a_dead_worker_was_doing_is_queued_again(state_url: str, unti
             await queue.close()
     if state.path is not None:
         assert os.stat(f"{state.path}-jobs").st_mode & 0o777 == 0o600
+
+
+async def test_a_job_that_was_cut_off_is_queued_again_by_its_own_worker(state_url: str, until: Any) -> None:
+    """As when the database goes away under it: the queue has it as under way, and nobody is at it."""
+    ran: list[Job] = []
+
+    async def carry_out(job: Job) -> None:
+        ran.append(job)
+        if len(ran) == 1:
+            raise asyncio.CancelledError
+
+    with State.open(state_url) as state:
+
+        async def alive() -> set[str]:
+            return {state.worker}
+
+        queue = DbosQueue(state, SETTINGS)
+        await queue.start(carry_out)
+        try:
+            assert await queue.put(ONE)
+            await until(lambda: ran == [ONE])
+            assert await queue.take_over(alive) == 0  # it may be about to say that it is done
+            assert await queue.take_over(alive) == 1
+            await until(lambda: ran == [ONE, ONE])
+        finally:
+            await queue.close()

@@ -124,6 +124,7 @@ class Daemon:
             self._forever(self._quick, self.settings.poll.total_seconds(), self._wake),
             self._forever(self._steady, STEADY),
             self._forever(self._look_around, self.settings.lease.total_seconds() * LOOK),
+            self._forever(self._requeue, self.settings.lease.total_seconds()),
             self._forever(self._upkeep, UPKEEP),
             self._forever(self.subscriber.look, STEADY),
         )
@@ -305,10 +306,9 @@ class Daemon:
 
         count = await self._queue.take_over(alive)
         if count:
-            log.info("%d jobs of dead workers are queued again", count)
+            log.info("%d jobs that nobody was at are queued again", count)
 
     async def _upkeep(self) -> None:
-        await self._requeue()
         await self._queue.prune()
 
     def _info(self) -> dict[str, Any]:

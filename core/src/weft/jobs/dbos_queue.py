@@ -67,6 +67,10 @@ class DbosQueue:
         self._carry_out: CarryOut | None = None
         self._queues: dict[Lane, Any] = {}
         self._job: Any = None
+        self._working: set[str] = set()
+        """Names of the jobs that this process is at."""
+        self._idle: set[str] = set()
+        """Workflows that were this process's when last looked at, though it was not at them."""
 
     async def start(self, carry_out: CarryOut) -> None:
         self._carry_out = carry_out
@@ -92,8 +96,12 @@ class DbosQueue:
         # Whose worker dies is carried out anew, however often.
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
         async def job(name: str) -> None:
-            if self._carry_out is not None:
-                await self._carry_out(Job.parse(name))
+            self._working.add(name)
+            try:
+                if self._carry_out is not None:
+                    await self._carry_out(Job.parse(name))
+            finally:
+                self._working.discard(name)
 
         self._job = job
         DBOS.launch()  # inside the running loop: workflows share its sessions
@@ -114,7 +122,14 @@ class DbosQueue:
     async def take_over(self, alive: Alive) -> int:
         found = await DBOS.list_workflows_async(status="PENDING", name=WORKFLOW)
         there = await alive()  # asked after: whoever has a job by now was alive then
-        lost = [one for one in found if one.executor_id not in there]
+        # One that was cut off when the database went away ends here and stays under way there.
+        idle = {
+            one.workflow_id
+            for one in found
+            if one.executor_id == self._state.worker and one.deduplication_id not in self._working
+        }
+        stuck, self._idle = idle & self._idle, idle
+        lost = [one for one in found if one.executor_id not in there or one.workflow_id in stuck]
         for lane in self._queues:
             ids = [one.workflow_id for one in lost if one.queue_name == f"weft-{lane}"]
             if ids:

@@ -23,7 +23,8 @@ class Queue(Protocol):
         """Queue a job. False: one of the same name is queued or under way already."""
 
     async def take_over(self, alive: Alive) -> int:
-        """Queue again what workers that are no longer alive were doing. Returns how many jobs."""
+        """Queue again what workers that are no longer alive were doing, and what this one, twice in a row, is not
+        doing though the queue says so. Returns how many jobs."""
 
     async def prune(self) -> None:
         """Forget jobs that ended long ago."""
