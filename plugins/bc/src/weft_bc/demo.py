@@ -23,6 +23,10 @@ CONNECTION = """
     settle_seconds: 2       # the simulator answers at once or never
     auth: {{client_id: {client_id}, client_secret: "${{file:erp.secret}}"}}
 """
+JOURNALS = (
+    ("customerPaymentJournals", "WEFT"), ("customerPaymentJournals", "WEFTSR"), ("vendorPaymentJournals", "WEFT"),
+    ("journals", "WEFTDEP"), ("journals", "WEFTCHK"), ("journals", "WEFTCARD"),
+)  # fmt: skip
 MAPPINGS = """
 mappings:
   erp:
@@ -44,10 +48,19 @@ class BusinessCentral(Erp):
 
         stage.secret("erp.secret", CLIENT_SECRET)
         url = stage.simulator("bc", records=0, parties=parties, companies=[COMPANY])
+        self._make_journals(stage)
         return CONNECTION.format(
             url=url, authority=stage.url("bc", "entra"), ca=stage.ca_file("bc"), tenant=Settings().tenant,
             company=COMPANY, client_id=CLIENT_ID,
         )  # fmt: skip
+
+    def _make_journals(self, stage: Stage) -> None:
+        """Those that weft enters payments and the like in, as an administrator makes them once."""
+        hand = stage.hand("bc")
+        bank = hand.command("list", set="bankAccounts", limit=1)[0]["id"]
+        for name, code in JOURNALS:
+            balancing = {} if name == "journals" else {"balancingAccountId": bank}
+            hand.command("create", set=name, values={"code": code, "displayName": code, **balancing})
 
     def post(self, stage: Stage, key: str) -> tuple[str, Any]:
         posted = stage.hand("bc").command("post", set="salesInvoices", key=key)
