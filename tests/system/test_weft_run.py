@@ -40,7 +40,6 @@ class Daemon:
                "auth": {"username": "Integration", "password": "Integration"}}  # fmt: skip
         erp = {"kind": "bc", "url": served.url(self.erp), "authority": f"{served.url(self.erp.entra)}/{{tenant}}",
                "ca_file": str(served.ca_file), "tenant": self.erp.config.tenant, "company": COMPANY,
-               "webhook_objects": ["customers"],
                "auth": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}}  # fmt: skip
         flow = {"entity": "customer", "between": ["crm", "erp"], "variants": {"crm": ["account"]}, "owner": "crm",
                 "on": "webhook"}  # fmt: skip

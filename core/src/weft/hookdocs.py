@@ -44,7 +44,7 @@ CALLED = {
     "weft_map": "For every batch of records read (`in`) and to be written (`out`).",
     "weft_route": "For every batch of records of the left connection that have no link yet.",
     "weft_write": "For every batch of decided writes of one object and operation; batches may overlap.",
-    "weft_subscribe": "When `weft run` starts and before the earliest `expires`, for flows with `on: webhook`.",
+    "weft_subscribe": "When `weft run` starts, hourly and before the earliest `expires`, for flows with `on: webhook`.",
     "weft_receive": "For every request that arrives at the address given to `weft_subscribe`.",
 }
 """When core calls each hook."""
@@ -52,7 +52,7 @@ CALLED = {
 SHAPES = (
     "Context", "Query", "Condition", "Page", "Record", "Moved", "Item", "Child", "Outcome", "Error",
     "Canonical", "LineChange", "Mapped", "Problem", "Target", "ObjectSchema", "Property", "Concern", "Hint",
-    "Subscription", "Request", "Reply",
+    "Watch", "Subscription", "Request", "Reply",
 )  # fmt: skip
 """What travels through the hooks, from :mod:`weft.records`, in the order one meets it."""
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         Request,
         Subscription,
         Target,
+        Watch,
     )
 
 hookspec = pluggy.HookspecMarker("weft")
@@ -346,17 +347,19 @@ def weft_write(ctx: Context, session: Any, items: Sequence[Item], intents: Inten
 
 @hookspec(firstresult=True)
 def weft_subscribe(
-    ctx: Context, session: Any, url: str, current: Sequence[Subscription]
+    ctx: Context, session: Any, url: str, watches: Sequence[Watch], current: Sequence[Subscription]
 ) -> Awaitable[list[Subscription]]:
-    """Make the system push changes to ``url``; renew or replace what is in ``current``.
+    """Make the system push changes of ``watches`` to ``url``; ``current`` is what was in force the last time.
 
-    Called at start and before the earliest ``expires``. Returns all subscriptions now in force.
+    Called at start, every hour, and from a day before the earliest ``expires``: renew what ends soon, make anew what
+    the system has dropped. What cannot be pushed is left out. Returns all subscriptions now in force.
 
     Example::
 
         @hookimpl
-        async def weft_subscribe(session, url, current):
-            return [await session.renew(s) for s in current] or [await session.subscribe(url)]
+        async def weft_subscribe(session, url, watches):
+            known = await session.subscriptions(url)
+            return [known.get(one.object) or await session.subscribe(url, one.object) for one in watches]
     """
     raise AssertionError("specification only")
 

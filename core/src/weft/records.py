@@ -347,6 +347,14 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """An object whose changes flows want to be told of; ``company`` "" where the system has none."""
+
+    object: str
+    company: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """A push subscription as the system knows it; ``expires`` None: never."""
 

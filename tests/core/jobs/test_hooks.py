@@ -13,7 +13,7 @@ from weft import hookimpl
 from weft.errors import ConfigError, EndpointDown
 from weft.jobs.hooks import LONGEST, Receiver, Refused
 from weft.jobs.subscriptions import Subscriber
-from weft.records import Hint, Reply, Request, Subscription
+from weft.records import Hint, Reply, Request, Subscription, Watch
 from weft.testing.memory import MemorySystem
 
 SECRET, OLD = "0123456789abcdef-new", "0123456789abcdef-old"
@@ -27,6 +27,7 @@ class Pushing(MemorySystem):
     """Tells of changes, wherever it was asked to."""
 
     subscribed: list[str]
+    watches: list[Watch]
     broken = False
 
     @hookimpl
@@ -40,9 +41,10 @@ class Pushing(MemorySystem):
         return Reply(body=b"thanks", hints=tuple(Hint(**one) for one in told))
 
     @hookimpl
-    async def weft_subscribe(self, ctx: Any, url: str, current: Sequence[Subscription]) -> list[Subscription]:
+    async def weft_subscribe(self, ctx: Any, url: str, watches: Sequence[Watch]) -> list[Subscription]:
         if self.down is not None:
             raise EndpointDown(self.down)
+        self.watches = list(watches)
         self.subscribed.append(url)
         return [Subscription(f"s{len(self.subscribed)}", "Accounts", expires=ctx.clock.now() + timedelta(days=3))]
 
@@ -138,8 +140,8 @@ async def test_subscriptions_are_made_renewed_and_moved(pushing: Any) -> None:
         subscriber = Subscriber(runtime, "https://weft.example.com")
         await subscriber.look()
         await subscriber.look()
-        assert pushing.crm.subscribed == [url]
-        stored = await runtime.state.read(lambda tx: str(tx.subscriptions.address("crm")))
+        assert (pushing.crm.subscribed, pushing.crm.watches) == ([url], [Watch("Accounts")])
+        stored = await runtime.state.read(lambda tx: str(tx.subscriptions.told("crm")))
         assert SECRET not in stored
         pushing.clock.forward(days=2, hours=1)
         again = Subscriber(runtime, "https://weft.example.com")  # as after a restart
@@ -153,6 +155,24 @@ async def test_subscriptions_are_made_renewed_and_moved(pushing: Any) -> None:
         await again.look()
         assert len(pushing.crm.subscribed) == 4
         assert await runtime.state.read(lambda tx: tx.requests.waiting()) == []
+
+
+async def test_each_hour_the_system_is_asked_whether_it_still_has_them(pushing: Any) -> None:
+    async with pushing.runtime() as runtime:
+        for minutes, asked in ((0, 1), (50, 1), (20, 2), (-300, 3)):  # the clock may be set back, too
+            pushing.clock.forward(minutes=minutes)
+            for _ in range(2):
+                await Subscriber(runtime, "https://weft.example.com").look()
+            assert len(pushing.crm.subscribed) == asked
+
+
+async def test_what_is_read_from_now_on_is_subscribed_to_at_once(pushing: Any) -> None:
+    for name in ("Accounts", "Partners"):
+        pushing.config += f"mappings: {{crm: {{customer: {{default: {{object: {name}}}}}}}}}\n"
+        async with pushing.runtime() as runtime:
+            await Subscriber(runtime, "https://weft.example.com").look()
+        assert pushing.crm.watches == [Watch(name)]
+        pushing.config = pushing.config[: pushing.config.rindex("mappings:")]
 
 
 async def test_a_subscription_that_fails_is_told_and_tried_again(pushing: Any) -> None:

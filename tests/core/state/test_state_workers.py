@@ -223,5 +223,5 @@ def test_schedules_and_subscriptions_are_remembered(state: State, later: Later) 
         tx.subscriptions.put("erp", "mark", [old], later(0))
         assert tx.subscriptions.next_expiry() == {"erp": later(9)}
         tx.subscriptions.put("erp", "other", [new], later(1))
-        assert (tx.subscriptions.of("erp"), tx.subscriptions.address("erp")) == ([new], "other")
-        assert (tx.subscriptions.next_expiry(), tx.subscriptions.address("crm")) == ({}, None)
+        assert (tx.subscriptions.of("erp"), tx.subscriptions.told("erp")) == ([new], ("other", later(1)))
+        assert (tx.subscriptions.next_expiry(), tx.subscriptions.told("crm")) == ({}, None)

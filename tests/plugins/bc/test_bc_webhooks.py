@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from weft.errors import ConfigError
-from weft.records import Context, Hint, Reply, Request
+from weft.errors import ConfigError, WeftError
+from weft.records import Context, Hint, Reply, Request, Watch
 from weft_bc import connector
 
 COMPANY = "5d115c9c-44e3-ea11-bb43-000d3a2feca1"
@@ -83,42 +85,74 @@ async def receiver() -> AsyncIterator[Receiver]:
     await runner.cleanup()
 
 
+@dataclass
+class Later:
+    """weft's clock, which the simulator's is moved along with."""
+
+    days: float = 0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=self.days)
+
+
+def watching(bench: Any, *objects: str) -> list[Watch]:
+    return [Watch(name, bench.company) for name in objects or ("customers",)]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_subscribe_renew_and_hear_of_a_change(open_bench, receiver, method):
-    objects = ["customers", "items"]
-    bench = await open_bench(settings={"webhook_objects": objects}, handshake_method=method)
-    current = await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, [])
-    companies = len(bench.sim.env.companies)
-    assert len(current) == 2 * companies
-    assert {s.object for s in current} == {"customers", "items"}
+async def test_subscribe_keep_renew_and_hear_of_a_change(open_bench, receiver, method):
+    bench = await open_bench(handshake_method=method)
+    wanted = [Watch(name, company) for company in bench.sim.env.companies for name in ("customers", "items")]
+    clock = Later()
+    ctx = replace(bench.ctx("customer"), clock=clock)
+    made = await connector.weft_subscribe(ctx, bench.session, receiver.url, wanted)
+    assert [(s.object, s.company) for s in made] == [(one.object, one.company) for one in wanted]
     bench.sim.clock.advance(86400)
-    renewed = await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, current)
-    assert {s.id for s in renewed} == {s.id for s in current}
-    assert all(new.expires > old.expires for new, old in zip(renewed, current, strict=True))
+    clock.days += 1
+    assert await connector.weft_subscribe(ctx, bench.session, receiver.url, wanted) == made
+    bench.sim.clock.advance(86400)
+    clock.days += 1
+    renewed = await connector.weft_subscribe(ctx, bench.session, receiver.url, wanted)
+    assert {s.id for s in renewed} == {s.id for s in made}
+    assert all(new.expires > old.expires for new, old in zip(renewed, made, strict=True))
     row = await bench.command("create", set="customers", values={"displayName": "Told"})
     await bench.command("flush_events")
     assert receiver.hints == [Hint("customers", row["id"], bench.company)]
 
 
-async def test_one_that_expired_is_made_again(open_bench, receiver):
-    bench = await open_bench(settings={"webhook_objects": ["customers"], "company": "CRONUS USA, Inc."})
-    [first] = await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, [])
+async def test_one_that_expired_or_was_dropped_is_made_again(open_bench, receiver):
+    bench = await open_bench()
+    ctx = bench.ctx("customer")
+    [first] = await connector.weft_subscribe(ctx, bench.session, receiver.url, watching(bench))
     bench.sim.clock.advance(4 * 86400)
-    [second] = await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, [first])
+    [second] = await connector.weft_subscribe(ctx, bench.session, receiver.url, watching(bench))
     assert second.id != first.id
     assert second.company == bench.company
+    await bench.session.client.delete("subscriptions", second.id, if_match="*")
+    [third] = await connector.weft_subscribe(ctx, bench.session, receiver.url, watching(bench))
+    assert third.id not in (first.id, second.id)
 
 
-async def test_by_default_the_mapped_objects_are_watched(open_bench, receiver):
-    bench = await open_bench(settings={"company": "CRONUS USA, Inc."})
-    found = await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, [])
-    told = {s.object for s in found}
-    assert {"customers", "vendors", "items", "salesQuotes", "salesOrders", "salesInvoices"} <= told
-    assert "contacts" not in told
+async def test_what_cannot_notify_is_left_to_the_schedule(open_bench, receiver):
+    bench = await open_bench()
+    wanted = watching(bench, "contacts", "vendors", "salesOrderLines")
+    found = await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, wanted)
+    assert [s.object for s in found] == ["vendors"]
+
+
+async def test_one_that_is_refused_keeps_no_other_from_being_made(open_bench, receiver):
+    bench = await open_bench(max_subscriptions=2)
+    wanted = watching(bench, "customers", "vendors", "items")
+    with pytest.raises(WeftError, match="maximum number of subscriptions"):
+        await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, wanted)
+    with pytest.raises(WeftError, match="maximum number of subscriptions"):
+        await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, wanted[::-1])
+    made = bench.sim.env.directory.tables["subscriptions"]
+    assert len(made) == 2
 
 
 async def test_a_receiver_that_is_away_is_told_in_the_systems_words(open_bench, receiver):
     receiver.silent = True
-    bench = await open_bench(settings={"webhook_objects": ["customers"], "company": "CRONUS USA, Inc."})
+    bench = await open_bench()
     with pytest.raises(ConfigError, match="validation token"):
-        await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, [])
+        await connector.weft_subscribe(bench.ctx("customer"), bench.session, receiver.url, watching(bench))

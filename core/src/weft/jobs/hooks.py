@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from weft.config.secrets import reveal
 from weft.errors import ConfigError, StateError, WeftError
+from weft.jobs import listening
 from weft.records import Hint, Reply, Request
 
 if TYPE_CHECKING:
@@ -111,14 +112,9 @@ class Receiver:
         found = self._objects.get(connection)
         if found is None:
             found = defaultdict(list)
-            for name, config in self._runtime.config.flows.items():
-                if not config.enabled or config.on != "webhook" or connection not in config.between:
-                    continue
-                chosen = config.variants.get(connection)
-                for variant, compiled in self._runtime.mappings(connection, config.entity).items():
-                    read = compiled.mapping.object.read
-                    if (chosen is None or variant in chosen) and name not in found[read]:
-                        found[read].append(name)
+            for name, read in listening.objects(self._runtime, connection).items():
+                for one in read:
+                    found[one].append(name)
             self._objects[connection] = found
         return found
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from weft.errors import WeftError
+from weft.jobs import listening
 from weft.jobs.hooks import plain_secrets
 from weft.state.membership import elapsed
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 EARLY = timedelta(hours=24)
 """So long before the end of a subscription it is renewed; of short ones when half of their time is over."""
+LOOK = timedelta(hours=1)
+"""After so long it is looked at whether the system still has them: it may drop one without a word."""
 FIRST, LONGEST = 5.0, 900.0
 """Seconds until a subscription that failed is tried again, doubling each time."""
 
@@ -37,16 +40,10 @@ class Subscriber:
     def connections(self) -> list[str]:
         """Those whose system can be told where to push."""
         runtime = self.runtime
-        listening = {
-            name
-            for config in runtime.config.flows.values()
-            if config.enabled and config.on == "webhook"
-            for name in config.between
-        }
         return [
             name
             for name in runtime.config.webhooks
-            if name in listening and runtime.plugins.has(runtime.kind(name), "weft_subscribe")
+            if runtime.plugins.has(runtime.kind(name), "weft_subscribe") and listening.objects(runtime, name)
         ]
 
     async def look(self) -> None:
@@ -68,13 +65,13 @@ class Subscriber:
         return elapsed() >= self._tried.get(connection, (0.0, 0.0))[0]
 
     async def _due(self, connection: str, now: datetime) -> bool:
-        mark = _mark(self._url(connection))
+        def read(tx: Tx) -> tuple[tuple[str, datetime] | None, list[Subscription]]:
+            return tx.subscriptions.told(connection), tx.subscriptions.of(connection)
 
-        def read(tx: Tx) -> tuple[str | None, list[Subscription]]:
-            return tx.subscriptions.address(connection), tx.subscriptions.of(connection)
-
-        address, known = await self.runtime.state.read(read)
-        if address != mark or not known:
+        told, known = await self.runtime.state.read(read)
+        if told is None or told[0] != self._mark(connection):
+            return True
+        if not timedelta(0) <= now - told[1] < LOOK:
             return True
         ends = min((one.expires for one in known if one.expires is not None), default=None)
         return ends is not None and ends - now <= EARLY
@@ -82,6 +79,11 @@ class Subscriber:
     def _url(self, connection: str) -> str:
         secret = plain_secrets(self.runtime, connection)[0]
         return f"{self.public_url}/hooks/{quote(connection)}/{quote(secret, safe='')}"
+
+    def _mark(self, connection: str) -> str:
+        """Tells one address, or set of objects, from another without holding the secret that is in it."""
+        read = {one for several in listening.objects(self.runtime, connection).values() for one in several}
+        return hashlib.sha256("\n".join([self._url(connection), *sorted(read)]).encode()).hexdigest()
 
     async def _subscribe(self, connection: str, public_url: str) -> None:
         runtime = self.runtime
@@ -94,10 +96,10 @@ class Subscriber:
             session = await runtime.session(connection)
             found: list[Subscription] = await runtime.plugins.call(
                 runtime.kind(connection), "weft_subscribe", ctx=runtime.context(connection), session=session, url=url,
-                current=current,
+                watches=await listening.watches(runtime, connection), current=current,
             )  # fmt: skip
-            now = runtime.clock.now()
-            await runtime.state.write(lambda tx: tx.subscriptions.put(connection, _mark(url), found, now))
+            now, mark = runtime.clock.now(), self._mark(connection)
+            await runtime.state.write(lambda tx: tx.subscriptions.put(connection, mark, found, now))
         except Exception as error:  # pushes are a comfort: without them the schedule finds what changed
             known = isinstance(error, WeftError)
             self._told(connection, runtime.redactor(str(error)), None if known else error)
@@ -112,16 +114,11 @@ class Subscriber:
             lock.release()
 
     def _patience(self, found: list[Subscription], now: datetime) -> float:
-        """Subscriptions that last less than :data:`EARLY` are left alone until half of their time is over."""
-        ends = min((one.expires for one in found if one.expires is not None), default=None)
-        return 0.0 if ends is None else max(0.0, min((ends - now).total_seconds() / 2, EARLY.total_seconds()))
+        """Those that last less than :data:`LOOK` are left alone until half of their time is over."""
+        ends = min((one.expires for one in found if one.expires is not None), default=now + 2 * LOOK)
+        return max(FIRST, min((ends - now).total_seconds() / 2, LOOK.total_seconds()))
 
     def _told(self, connection: str, problem: str, error: Exception | None = None) -> None:
         if self.problems.get(connection) != problem:
             self.runtime.log.warning("%s does not push changes: %s", connection, problem, exc_info=error)
         self.problems[connection] = problem
-
-
-def _mark(url: str) -> str:
-    """Tells one address from another without holding the secret in it."""
-    return hashlib.sha256(url.encode()).hexdigest()

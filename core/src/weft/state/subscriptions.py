@@ -25,10 +25,12 @@ class Subscriptions:
         query = select(*_COLUMNS).where(table.c.connection == connection).order_by(table.c.id)
         return [Subscription(*row) for row in self._db.execute(query)]
 
-    def address(self, connection: str) -> str | None:
-        """A mark of the address they push to (never the address itself: it holds the secret)."""
-        query = select(table.c.address).where(table.c.connection == connection).limit(1)
-        return self._db.execute(query).scalar_one_or_none()
+    def told(self, connection: str) -> tuple[str, datetime] | None:
+        """A mark of what they push, and to which address (never the address itself: it holds the secret); and when
+        the system was last asked about them."""
+        query = select(table.c.address, table.c.at).where(table.c.connection == connection).limit(1)
+        row = self._db.execute(query).one_or_none()
+        return (row.address, row.at) if row is not None else None
 
     def put(self, connection: str, address: str, all: Sequence[Subscription], at: datetime) -> None:
         """Remember what is in force on a connection now, in place of what was."""

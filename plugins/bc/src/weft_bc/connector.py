@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Reply,
         Request,
         Subscription,
+        Watch,
     )
     from weft_bc.session import BcSession
 
@@ -121,14 +122,10 @@ async def weft_write(
 
 
 @weft.hookimpl
-async def weft_subscribe(
-    ctx: Context, session: BcSession, url: str, current: Sequence[Subscription]
-) -> list[Subscription]:
-    from weft_bc.mappings import objects
-    from weft_bc.webhooks import notifying, subscribe
+async def weft_subscribe(ctx: Context, session: BcSession, url: str, watches: Sequence[Watch]) -> list[Subscription]:
+    from weft_bc.webhooks import subscribe
 
-    chosen = session.settings.webhook_objects
-    return await subscribe(ctx, session, url, current, chosen if chosen is not None else notifying(objects()))
+    return await subscribe(ctx, session, url, watches)
 
 
 @weft.hookimpl

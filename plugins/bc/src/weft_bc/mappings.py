@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from weft.mapping.document import FieldMap, Mapping
@@ -47,12 +46,3 @@ def _fitted(document: Mapping, settings: BcSettings) -> Mapping:
             for name, lines in document.lines.items()
         }
     return document.model_copy(update=changed)
-
-
-@cache
-def objects() -> tuple[str, ...]:
-    """Objects that master and document mappings read: those worth watching."""
-    filled = places(BcSettings.model_construct())
-    watched = ("customer", "vendor", "product", "quote", "sales_order", "sales_invoice", "credit_memo", "bill")
-    found = [m.object.read for entity in watched for m in packaged(__package__, entity, filled) if not m.optional]
-    return tuple(dict.fromkeys(found))

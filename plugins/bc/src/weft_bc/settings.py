@@ -109,9 +109,6 @@ class BcSettings(BaseModel):
         default_factory=dict, description="which dimensions travel: business_unit, department, cost_centre, project -> "
         "code of the dimension in Business Central",
     )  # fmt: skip
-    webhook_objects: list[str] | None = Field(
-        None, description="entity sets to subscribe to; default: those of the packaged mappings that can notify"
-    )
 
     @field_validator("url")
     @classmethod

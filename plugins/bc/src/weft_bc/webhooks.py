@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from weft.errors import WeftError
 from weft.net import json as exact_json
 from weft.net.odata.errors import ODataError
 from weft.net.odata.rows import Row
-from weft.records import Context, Hint, Reply, Request, Subscription
+from weft.records import Context, Hint, Reply, Request, Subscription, Watch
 from weft_bc.describing import known_objects
 from weft_bc.failures import is_missing, is_stale, reading
 from weft_bc.rows import ETAG
@@ -29,21 +31,32 @@ def parse_resource(text: str) -> tuple[str, str, str | None] | None:
     return found["company"].lower(), found["object"], found["key"].lower() if found["key"] else None
 
 
-async def subscribe(
-    ctx: Context, session: BcSession, url: str, current: Sequence[Subscription], objects: Sequence[str]
-) -> list[Subscription]:
-    """One subscription an object and company; those the environment has for this address are renewed.
+async def subscribe(ctx: Context, session: BcSession, url: str, watches: Sequence[Watch]) -> list[Subscription]:
+    """One subscription a watch. Those that the environment has for this address are kept, and renewed in the second
+    half of their time (of 3 days); one that it has dropped is made anew. One that is refused keeps no other from
+    being made.
 
-    The service calls ``url`` during each request and wants its token back within 5 seconds, so core's
-    server must be reachable by then. A subscription lasts 3 days.
+    The service calls ``url`` when one is made or renewed and wants its token back within 5 seconds, so core's
+    server must be reachable by then.
+
+    :raises ConfigError, EndpointDown: the first refusal, once the others were asked for.
     """
     existing = await _existing(session, url)
+    now = ctx.clock.now()
     result: list[Subscription] = []
-    for company in await _companies(session):
-        for object in objects:
-            path = f"/api/v2.0/companies({company})/{object}"
-            row = existing.get((company, object))
-            result.append(await _one(session, url, path, company, object, row))
+    refused: WeftError | None = None
+    for watch in notifying(ctx, watches):
+        row = existing.get((watch.company.lower(), watch.object))
+        if row is not None and _lasts(row, now):
+            result.append(_told(row, watch))
+            continue
+        try:
+            result.append(await _one(session, url, watch, row))
+        except WeftError as error:
+            ctx.log.warning("changes of %s in company %s are not pushed: %s", watch.object, watch.company, error)
+            refused = refused or error
+    if refused is not None:
+        raise refused
     return result
 
 
@@ -59,47 +72,47 @@ async def _existing(session: BcSession, url: str) -> dict[tuple[str, str], Row]:
     return found
 
 
-async def _companies(session: BcSession) -> list[str]:
-    settings = session.settings
-    seen = await session.companies()
-    named = settings.companies or ([settings.company] if settings.company else [])
-    if not named:
-        return list(seen)
-    wanted = {name.casefold() for name in named}
-    return [key for key, title in seen.items() if key.casefold() in wanted or title.casefold() in wanted]
+def _lasts(row: Row, now: datetime) -> bool:
+    """More than half of its time is left."""
+    made, ends = moment(row.get("lastModifiedDateTime")), moment(row.get("expirationDateTime"))
+    return made is not None and ends is not None and ends - now > (ends - made) / 2
 
 
-async def _one(session: BcSession, url: str, resource: str, company: str, object: str, row: Row | None) -> Subscription:
+async def _one(session: BcSession, url: str, watch: Watch, row: Row | None) -> Subscription:
     client = session.client
-    body = {"notificationUrl": url, "resource": resource}
+    body = {"notificationUrl": url, "resource": f"/api/v2.0/companies({watch.company})/{watch.object}"}
     with reading():
         if row is not None:
             try:
                 renewed = await client.update(
                     "subscriptions", str(row["subscriptionId"]), body, if_match=str(row.get(ETAG) or "*")
                 )
-                return _told(renewed.row or row, company, object)
+                return _told(renewed.row or row, watch)
             except ODataError as error:
                 if not (is_missing(error) or is_stale(error)):
                     raise
         made = await client.create("subscriptions", body)
-    return _told(made.row or {}, company, object)
+    return _told(made.row or {}, watch)
 
 
-def _told(row: Row, company: str, object: str) -> Subscription:
+def _told(row: Row, watch: Watch) -> Subscription:
     return Subscription(
         str(row.get("subscriptionId") or ""),
-        object,
-        company,
+        watch.object,
+        watch.company,
         expires=moment(row.get("expirationDateTime")),
         version=row.get(ETAG),
     )
 
 
-def notifying(objects: Sequence[str]) -> list[str]:
-    """Those that can notify."""
+def notifying(ctx: Context, watches: Sequence[Watch]) -> list[Watch]:
+    """Those of objects that can notify; the others are found by reading."""
     facts = known_objects()
-    return [name for name in dict.fromkeys(objects) if facts.get(name, {}).get("webhook")]
+    able = [one for one in watches if facts.get(one.object, {}).get("webhook")]
+    others = sorted({one.object for one in watches} - {one.object for one in able})
+    if others:
+        ctx.log.info("Business Central pushes no changes of %s: they are found by the schedule", ", ".join(others))
+    return able
 
 
 def receive(ctx: Context, request: Request) -> Reply:

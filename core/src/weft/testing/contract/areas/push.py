@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft.records import Reply, Request, Subscription
+from weft.records import Reply, Request, Subscription, Watch
 from weft.testing.contract.bench import Bench
 from weft.testing.contract.harness import Unsupported
 from weft.testing.contract.outcome import Area
@@ -79,7 +79,13 @@ async def subscriptions_are_renewed_not_doubled(bench: Bench) -> None:
     current: list[Subscription] = []
     for attempt in range(3):
         answered: list[Subscription] = await bench.plugins.call(
-            bench.harness.kind, "weft_subscribe", ctx=bench.context(), session=session, url=url, current=current
+            bench.harness.kind,
+            "weft_subscribe",
+            ctx=bench.context(),
+            session=session,
+            url=url,
+            watches=[Watch(bench.object, bench.company)],
+            current=current,
         )
         bench.demand(all(isinstance(one, Subscription) for one in answered), "weft_subscribe answers no Subscription")
         ids = {one.id for one in answered}
