@@ -86,30 +86,18 @@ def load_all(text: str | Path, source: str | None = None) -> list[Loaded]:
     else:
         name, content = source or "<text>", text.removeprefix("\ufeff")
     try:
-        _bounded(content, name)
         loader = _Loader(content)
         try:
             return list(_documents(loader, name))
         finally:
             loader.dispose()
+    except _TooDeepError as error:
+        place = _place(error.node)
+        raise YamlError(f"{name}:{place[0]}:{place[1]}: nested more than {MAX_DEPTH} levels deep") from None
     except yaml.MarkedYAMLError as error:
         raise YamlError(_syntax(error, name, content)) from error
     except yaml.reader.ReaderError as error:
         raise YamlError(f"{_forbidden(content, name)}: {error.reason}") from error
-
-
-def _bounded(content: str, source: str) -> None:
-    """Refuse deep nesting before nodes are built: the C composer recurses without a limit and would
-    take the process down."""
-    depth = 0
-    for event in yaml.parse(content, _Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                place = _place(event)
-                raise YamlError(f"{source}:{place[0]}:{place[1]}: nested more than {MAX_DEPTH} levels deep")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
 
 
 def _documents(loader: Any, source: str) -> Iterator[Loaded]:
@@ -151,10 +139,28 @@ def _syntax(error: yaml.MarkedYAMLError, source: str, content: str) -> str:
     return message
 
 
+class _TooDeepError(Exception):
+    """``node`` is the collection that is one level too deep."""
+
+    def __init__(self, node: yaml.Node) -> None:
+        super().__init__()
+        self.node = node
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Only composes nodes; its resolver knows nothing but the types above."""
+    """Only composes nodes; its resolver knows nothing but the types above, and counts how deep it is: the C composer
+    recurses without a limit and would take the process down."""
 
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+    depth = 0
+
+    def descend_resolver(self, parent: Any, index: Any) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH + 1:
+            raise _TooDeepError(parent)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
 
 
 def _resolve(tag: str, pattern: str, first: str) -> None:
@@ -246,7 +252,7 @@ class _Builder:
         return {**merged, **result} if merged else result
 
 
-def _place(node: yaml.Node | yaml.Event) -> tuple[int, int]:
+def _place(node: yaml.Node) -> tuple[int, int]:
     mark = node.start_mark
     return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 

@@ -130,3 +130,22 @@ async def test_what_only_an_update_carries_is_resumed_after_a_kill(world: Any) -
     await world.sync("products")
     assert [row["unitPrice"] for row in world.erp.rows("items").values()] == [5]
     assert world.crm.rows("Products")[key]["Price"] == 5
+
+
+async def test_what_fails_for_a_pair_is_told_once(world: Any) -> None:
+    """Brought up by either record, it was an issue of each."""
+    key = world.crm.put("Products", Code="P1", Name="Chair", Price=Decimal(5))
+    await world.sync("products")
+    [item] = world.erp.rows("items")
+    world.erp.check = lambda _, data: "no price ends in 9" if data.get("unitPrice") == Decimal(9) else None
+    world.crm.edit("Products", key, Price=Decimal(9))
+    await world.sync("products")
+    world.erp.edit("items", item, displayName="Stool")
+    await world.sync("products")
+    [issue] = await world.issues()
+    assert (issue.side, issue.key, issue.reason) == ("left", key, "no price ends in 9")
+    world.crm.edit("Products", key, Price=Decimal(8))
+    await world.sync("products")
+    assert await world.issues() == []
+    row = world.erp.rows("items")[item]
+    assert (row["displayName"], row["unitPrice"]) == ("Stool", Decimal(8))

@@ -14,6 +14,7 @@ import pytest
 from weft.mapping.document import Mapping
 from weft.model.catalogue import core_entities
 from weft.records import Condition, Context, Item, Outcome, Page, Query, Record
+from weft.testing.contract.notes import MemoryNotes
 from weft.testing.simulator import SimClock, serve
 from weft_bc import connector
 from weft_bc.mappings import mappings
@@ -29,30 +30,6 @@ class Clock:
         return datetime.now(UTC)
 
 
-class Lost(Exception):
-    """The worker lost its lease."""
-
-
-@dataclass
-class Notes:
-    """Intents in memory."""
-
-    steps: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    sends: int = 0
-    lost_after: int | None = None
-
-    async def note(self, item: Item, step: str, key: str | None = None, **data: Any) -> None:
-        self.steps.setdefault(item.id, {})[step] = {**data, "key": key}
-
-    def noted(self, item: Item) -> dict[str, dict[str, Any]]:
-        return dict(self.steps.get(item.id, {}))
-
-    async def still_mine(self) -> None:
-        if self.lost_after is not None and self.sends >= self.lost_after:
-            raise Lost
-        self.sends += 1
-
-
 @dataclass
 class Bench:
     """The connector against a simulated environment."""
@@ -61,7 +38,7 @@ class Bench:
     settings: BcSettings
     session: BcSession
     company: str
-    notes: Notes = field(default_factory=Notes)
+    notes: MemoryNotes = field(default_factory=MemoryNotes)
 
     def ctx(self, entity: str) -> Context:
         return Context(

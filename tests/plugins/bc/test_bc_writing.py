@@ -9,6 +9,7 @@ import pytest
 
 from weft.errors import EndpointDown
 from weft.records import Outcome
+from weft.state.workers import LeaseLost
 from weft.testing.simulator import Fault
 from weft_bc import connector
 from weft_bc.simulator.server import CLIENT_ID
@@ -188,8 +189,8 @@ async def test_missing_rights_are_the_configurations_fault(bench):
 
 
 async def test_nothing_is_sent_without_the_lease(bench):
-    bench.notes.lost_after = 0
-    with pytest.raises(Exception, match=r"^$"):
+    bench.notes.lose_at = 1
+    with pytest.raises(LeaseLost):
         await bench.write("customer", bench.item("customer", "create", {"displayName": "Mine"}))
     assert not await bench.search("customer", [("displayName", "Mine")])
 

@@ -14,6 +14,7 @@ from weft.mapping.compile import CompiledMapping, compile_mapping
 from weft.model.catalogue import Catalogue
 from weft.plugins import Plugins
 from weft.records import Context, Item, Outcome, Page, Query, Record
+from weft.testing.contract.notes import MemoryNotes
 from weft.testing.simulator import SimClock, serve
 from weft_creatio import connector
 from weft_creatio.package.build import BuildOptions, build_archive
@@ -29,23 +30,6 @@ NO_WAIT = {"retry_base": 0.001, "retry_attempts": 3}
 
 class NoEntities:
     entities: ClassVar[dict[str, Any]] = {}
-
-
-@dataclass
-class Notes:
-    """The durable notes of a write, in memory."""
-
-    steps: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    asked: int = 0
-
-    async def note(self, item: Item, step: str, key: str | None = None, **data: Any) -> None:
-        self.steps.setdefault(item.id, {})[step] = {**data, "key": key}
-
-    def noted(self, item: Item) -> dict[str, dict[str, Any]]:
-        return self.steps.get(item.id, {})
-
-    async def still_mine(self) -> None:
-        self.asked += 1
 
 
 @dataclass
@@ -72,7 +56,7 @@ class Crm:
     session: CreatioSession
     settings: CreatioSettings
     clock: SimClock
-    notes: Notes = field(default_factory=Notes)
+    notes: MemoryNotes = field(default_factory=MemoryNotes)
     catalogue: Catalogue = field(default_factory=lambda: _catalogue())
 
     def mapping(self, entity: str, variant: str | None = None) -> CompiledMapping:

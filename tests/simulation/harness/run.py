@@ -81,6 +81,7 @@ def report(given: argparse.Namespace, make: Callable[[Path], Path], play: Callab
     """Play the seeds, print a line each; 1 when one failed."""
     shm = Path("/dev/shm")  # noqa: S108  a state in memory, where there is such a place
     folder = Path(tempfile.mkdtemp(prefix="weft-simulation-", dir=shm if shm.is_dir() else None))
+    tempfile.tempdir = str(folder)  # what processes that are killed leave behind goes with it
     failed = 0
     try:
         made = make(folder)

@@ -7,6 +7,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from tests.system.objects.conftest import amounts
 from tests.system.objects.pairs import SUPPLIER
 
 KINDS = ["d365fo"]
@@ -19,6 +20,7 @@ FLOWS = {  # of what the systems hold in the beginning only two products with th
     "vendors": {"entity": "vendor", "between": ["crm", "erp"], "owner": "crm", "direction": "left_to_right",
                 "when": "name = 'Fabrikam Supplies'"},
     "orders": {"entity": "sales_order", "between": ["crm", "erp"], "owner": "crm", "variants": {"crm": ["order"]}},
+    "bills": {"entity": "bill", "between": ["crm", "erp"], "owner": "crm"},
     "purchases": {"entity": "purchase_order", "between": ["crm", "erp"], "owner": "crm", "variants": {"crm": ["own"]}},
 }  # fmt: skip
 LINES, HEADERS = "OpenSalesPriceJournalLinesV2", "TradeAgreementJournalHeaders"
@@ -222,6 +224,48 @@ def test_a_price_of_a_hundred_pieces_is_told_for_one(books: Any, chair: tuple[st
     there = books.row("product", item)
     assert D(there["SalesPrice"]) / D(there["SalesPriceQuantity"]) == D("5.5")
     world.quiet("products")
+
+
+def test_a_discount_on_a_price_of_a_hundred_pieces(books: Any, chair: tuple[str, str]) -> None:
+    """It is for as many as the price. What Creatio makes of it is that of the whole line, and what comes back of one
+    piece goes with the price of one."""
+    world, (product, item) = books.world, chair
+    account = world.account("Fabrikam Stores", Zip="30301")
+    world.sync("customers")
+    buyer = world.partner("customer", account).split("|")[-1]
+    header = {"dataAreaId": "usmf", "OrderingCustomerAccountNumber": buyer, "CurrencyCode": "USD"}
+    number = books.command("create", set="SalesOrderHeadersV2", values=header)["SalesOrderNumber"]
+    for discount in ({"LineDiscountAmount": 25}, {"LineDiscountPercentage": 10}):
+        books.command("create", set="SalesOrderLines", values={
+            "dataAreaId": "usmf", "SalesOrderNumber": number, "ItemNumber": item, "OrderedSalesQuantity": 40,
+            "SalesPrice": 450, "SalesPriceQuantity": 100, "ShippingSiteId": "1", **discount})  # fmt: skip
+    world.sync("orders")
+    rows = world.rows("OrderProduct", ProductId=product)
+    told = {(row["Price"], row["DiscountPercent"], row["DiscountAmount"], row["TotalAmount"]) for row in rows}
+    assert told == {(D("4.5"), D("5.56"), 10, 170), (D("4.5"), 10, 18, 162)}
+    world.quiet("orders")
+    for row in rows:
+        world.edit("OrderProduct", row["Id"], **amounts(40, "4.5", discount=12))
+    world.sync("orders")
+    for sold in books.rows("SalesOrderLines", SalesOrderNumber=number):
+        assert D(sold["LineAmount"]) == 168
+    world.quiet("orders")
+
+
+def test_a_pending_bill_for_goods_priced_by_the_hundred(books: Any, chair: tuple[str, str]) -> None:
+    world, (product, item) = books.world, chair
+    seller = world.add("Account", Name="Fabrikam Supplies", TypeId=SUPPLIER)
+    world.sync("vendors")
+    vendor = world.partner("vendor", seller).split("|")[-1]
+    header = {"dataAreaId": "usmf", "InvoiceAccount": vendor, "InvoiceNumber": "HUNDRED", "Currency": "USD"}
+    number = books.command("create", set="VendorInvoiceHeaders", values=header)["HeaderReference"]
+    line = {"dataAreaId": "usmf", "HeaderReference": number, "InvoiceLineNumber": 1, "ItemNumber": item,
+            "InventorySiteId": "1", "ReceiveNow": 30, "UnitPrice": 250, "PriceUnit": 100}  # fmt: skip
+    books.command("create", set="VendorInvoiceLines", values=line)
+    world.sync("bills")
+    [arrived] = world.rows("UsrBillProduct", UsrProductId=product)
+    assert (arrived["UsrQuantity"], arrived["UsrPrice"]) == (30, D("2.5"))
+    world.quiet("bills")
 
 
 def test_business_central_has_no_price_lists() -> None:

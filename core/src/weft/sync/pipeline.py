@@ -313,6 +313,7 @@ class Pipeline:
                         continue  # about another of its counterparts
                     if issue.kind == "failed":
                         work.failures = max(work.failures, issue.attempts)
+                        work.told = work.told or place[0]
                     if not issue.edited:
                         continue
                     if issue.kind == "conflict":

@@ -142,8 +142,8 @@ class Settlement:
         retry_in: float | None = None,
         side: Side | None = None,
     ) -> None:
-        """Open (or renew) the issue of one kind for the record a work came from."""
-        origin = side or work.origin
+        """Open (or renew) the issue of one kind for the record a work came from; a failure stays where it was told."""
+        origin = side or (work.told if kind == "failed" else None) or work.origin
         half = work.half(origin)
         caught = half.caught
         now = self.run.now

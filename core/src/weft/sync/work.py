@@ -91,6 +91,8 @@ class Work:
     first still come through, a system that keeps such keys apart refuses one of the two."""
     failures: int = 0
     """How often the record has failed so far, as its open issue counts."""
+    told: Side | None = None
+    """The side on whose record an issue of a failure is open already."""
     acted: bool = False
     recalled: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Lines an unsettled write has made: (collection, id, left key, right key); not linked yet."""

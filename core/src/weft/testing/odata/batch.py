@@ -17,7 +17,7 @@ from weft.testing.odata.errors import ODataQueryError
 from weft.testing.odata.parts import SubRequest, SubResponse
 
 __all__ = [
-    "BatchFault", "Handle", "LostAnswer", "SubRequest", "SubResponse", "parse_batch", "render_json",
+    "BatchFault", "Handle", "LostAnswer", "SubRequest", "SubResponse", "parse_batch", "render_batch", "render_json",
     "render_multipart", "run_batch",
 ]  # fmt: skip
 
@@ -51,6 +51,14 @@ def parse_batch(content_type: str, body: bytes) -> list[SubRequest]:
     if kind == "multipart/mixed":
         return parse_multipart(content_type, body)
     raise ODataQueryError("batch", f"A $batch cannot be '{content_type}'.", what="content type")
+
+
+def render_batch(answers: Sequence[SubResponse], *, as_json: bool) -> SubResponse:
+    """The answer to the whole, which is 200 whatever became of the parts."""
+    if as_json:
+        return SubResponse(200, {"content-type": "application/json"}, render_json(answers))
+    kind, body = render_multipart(answers)
+    return SubResponse(200, {"content-type": kind}, body)
 
 
 async def run_batch(

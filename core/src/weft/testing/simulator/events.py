@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class EventSender:
     events with one key (None: nothing; default: the new one). ``retry_after(attempt, status)`` gives seconds until
     the next attempt, None to give up; asked unless the answer is 2xx. ``on_result`` hears each delivery (a
     subscription may be dropped). ``together=False``: every event is a POST of its own. Nothing
-    is sent before :meth:`flush`, or :meth:`run` in the background.
+    is sent before :meth:`flush`, or :meth:`begin`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class EventSender:
         self._fresh: dict[str, _Waiting] = {}  # per target (or per event), first attempt not made yet
         self._again: list[_Waiting] = []
         self._session: aiohttp.ClientSession | None = None
+        self._running: asyncio.Task[None] | None = None
 
     @property
     def waiting(self) -> int:
@@ -132,8 +134,11 @@ class EventSender:
                 done.append(await self._deliver(item, again=True))
         return done
 
-    async def run(self, every: float = 1.0) -> None:
-        """Flush what is due, every so many seconds, until cancelled."""
+    def begin(self, every: float = 1.0) -> None:
+        """Flush what is due, every so many seconds, in the background until :meth:`close`."""
+        self._running = asyncio.create_task(self._run(every))
+
+    async def _run(self, every: float) -> None:
         while True:
             await self.flush(due_only=True)
             await asyncio.sleep(every)
@@ -174,6 +179,10 @@ class EventSender:
         return self._session
 
     async def close(self) -> None:
-        """Close connections; what waits stays."""
+        """Stop sending, and close connections; what waits stays."""
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
         if self._session is not None:
             await self._session.close()

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from weft.testing.odata import schema as odata
@@ -22,7 +23,7 @@ from weft_bc.simulator.replica import Replica
 from weft_bc.simulator.schema import EntitySet, Schema, load
 from weft_bc.simulator.service import Call, Service
 from weft_bc.simulator.settings import Settings
-from weft_bc.simulator.tables import HIDDEN, entity_type
+from weft_bc.simulator.tables import HIDDEN, entity_types
 from weft_bc.simulator.writing import Writer
 
 
@@ -34,7 +35,7 @@ class Directory:
         self.settings = settings
         self.store = Store()
         self.tables: dict[str, Table] = {
-            name: self.store.table(entity_type(schema[name], schema)) for name in ("companies", "subscriptions")
+            name: self.store.table(entity_types(schema)[name]) for name in ("companies", "subscriptions")
         }
 
 
@@ -109,7 +110,6 @@ class Environment:
         self.counters = counters
         self.denied: dict[str, set[tuple[str, str]]] = {}  # client id -> (set, method), "*" for any
         self._replicas: dict[str, Replica] = {}
-        self._metadata: bytes | None = None
 
     def add_company(self, name: str, *, lcy: str, country: str, rng: random.Random) -> Company:
         company_id = f"{rng.getrandbits(32):08x}-5f2d-4e11-9d7a-{rng.getrandbits(48):012x}"
@@ -199,26 +199,30 @@ class Environment:
         more = tuple(Expand(name, Query()) for name in nested if name not in known)
         return replace(call.options, expand=(*call.options.expand, *more))
 
-    def model(self) -> odata.Model:
-        types = {}
-        for entity_set in self.schema.sets.values():
-            made = entity_type(entity_set, self.schema)
-            hidden = HIDDEN.get(entity_set.name, ())
-            shown = {name: prop for name, prop in made.properties.items() if name not in hidden}
-            navigations = {
-                name: replace(nav, column=nav.column if nav.column in shown else None)
-                for name, nav in made.navigations.items()
-            }
-            types[entity_set.type] = replace(made, key=entity_set.key, properties=shown, navigations=navigations)
-        enums = {name: odata.EnumType(name, members) for name, members in self.schema.enums.items()}
-        actions = [
-            odata.Action(action, entity_set.type)
-            for entity_set in self.schema.sets.values()
-            for action in entity_set.actions.values()
-        ]
-        return odata.Model("Microsoft.NAV", types, container="NAV", enums=enums, actions=actions)
 
-    def metadata(self) -> bytes:
-        if self._metadata is None:
-            self._metadata = metadata_xml(self.model())
-        return self._metadata
+@cache
+def published(schema: Schema) -> odata.Model:
+    """What an environment shows of its sets."""
+    types = {}
+    for entity_set in schema.sets.values():
+        made = entity_types(schema)[entity_set.name]
+        hidden = HIDDEN.get(entity_set.name, ())
+        shown = {name: prop for name, prop in made.properties.items() if name not in hidden}
+        navigations = {
+            name: replace(nav, column=nav.column if nav.column in shown else None)
+            for name, nav in made.navigations.items()
+        }
+        types[entity_set.type] = replace(made, key=entity_set.key, properties=shown, navigations=navigations)
+    enums = {name: odata.EnumType(name, members) for name, members in schema.enums.items()}
+    actions = [
+        odata.Action(action, entity_set.type)
+        for entity_set in schema.sets.values()
+        for action in entity_set.actions.values()
+    ]
+    return odata.Model("Microsoft.NAV", types, container="NAV", enums=enums, actions=actions)
+
+
+@cache
+def described(schema: Schema) -> bytes:
+    """``$metadata`` of it."""
+    return metadata_xml(published(schema))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -100,7 +101,7 @@ class EntitySet:
         return self.properties[real] if real else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schema:
     sets: dict[str, EntitySet]
     enums: dict[str, tuple[str, ...]]
@@ -115,8 +116,9 @@ def caption(member: str) -> str:
     return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), member)
 
 
+@cache
 def load(version: str = "29.0") -> Schema:
-    """The schema as an environment of that app version shows it."""
+    """The schema as an environment of that app version shows it. Made once; nobody changes it."""
     raw = orjson.loads(resources.files(__package__).joinpath("schema.json").read_bytes())
     limit = version_key(version)
     enums = {name: tuple(members) for name, members in raw["enums"].items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import web
 
 from weft.testing.entra import EntraSimulator
-from weft.testing.odata.batch import parse_batch, render_json, render_multipart, run_batch
+from weft.testing.odata.batch import parse_batch, render_batch, run_batch
 from weft.testing.odata.edmx import service_document
 from weft.testing.odata.errors import ODataQueryError
 from weft.testing.odata.parts import SubRequest, SubResponse
@@ -20,7 +18,7 @@ from weft.testing.odata.render import dumps
 from weft.testing.simulator import Fault, SimClock, Simulator
 from weft.testing.simulator.middleware import to_web
 from weft_bc.simulator.commands import Commands
-from weft_bc.simulator.environment import Environment
+from weft_bc.simulator.environment import Environment, described, published
 from weft_bc.simulator.errors import BcError, bad_request
 from weft_bc.simulator.limits import Limiter
 from weft_bc.simulator.service import JSON, Call
@@ -51,7 +49,6 @@ class BusinessCentralSimulator(Simulator):
         self.env = Environment(chosen, self.clock, self.counters)
         self.store = self.env.stores
         self.limiter = Limiter(chosen, self.clock)
-        self._notifying: asyncio.Task[None] | None = None
         self.commands_of = Commands(self.env)
         for name, (function, text) in self.commands_of.table().items():
             self.register(name, function, text)
@@ -93,13 +90,9 @@ class BusinessCentralSimulator(Simulator):
         self.env.hooks.attach(self, self.config.webhook_ca or self.ca_file)
         sender = self.env.hooks.sender
         if self.config.webhooks and self.config.notify_every is not None and sender is not None:
-            self._notifying = asyncio.create_task(sender.run(self.config.notify_every))
+            sender.begin(self.config.notify_every)
 
     async def stop(self) -> None:
-        if self._notifying is not None:
-            self._notifying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._notifying
         if self.env.hooks.sender is not None:
             await self.env.hooks.sender.close()
 
@@ -171,8 +164,8 @@ class BusinessCentralSimulator(Simulator):
         if request.method != "GET":
             raise BcError(405, "BadRequest_MethodNotAllowed", f"The method {request.method} is not allowed.")
         if path:
-            return SubResponse(200, {"content-type": "application/xml"}, self.env.metadata())
-        return SubResponse(200, {"content-type": JSON}, service_document(self.env.model(), self.env.root))
+            return SubResponse(200, {"content-type": "application/xml"}, described(self.env.schema))
+        return SubResponse(200, {"content-type": JSON}, service_document(published(self.env.schema), self.env.root))
 
     # $batch
 
@@ -199,10 +192,7 @@ class BusinessCentralSimulator(Simulator):
             whole=snapshot,
             fault=self.batch_fault(request),
         )
-        if "application/json" in headers.get("accept", ""):
-            return SubResponse(200, {"content-type": "application/json"}, render_json(answers))
-        kind, data = render_multipart(answers)
-        return SubResponse(200, {"content-type": kind}, data)
+        return render_batch(answers, as_json="application/json" in headers.get("accept", ""))
 
     async def _part(self, part: SubRequest, outer: Mapping[str, str], client: str) -> SubResponse:
         url = part.url

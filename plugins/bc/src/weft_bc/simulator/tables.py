@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from weft.testing.odata import schema as odata
 from weft.testing.odata.store import Row, Store, Table, Unique
 from weft_bc.simulator.errors import BcError
@@ -73,8 +75,14 @@ def key_order(entity_set: EntitySet) -> str:
     return entity_set.key
 
 
-def entity_type(entity_set: EntitySet, schema: Schema) -> odata.EntityType:
-    """The base's view of a set; the store's key is hidden where the published one is unique only in a parent."""
+@cache
+def entity_types(schema: Schema) -> dict[str, odata.EntityType]:
+    """The base's view of each set, the same in every company."""
+    return {name: _entity_type(entity_set, schema) for name, entity_set in schema.sets.items()}
+
+
+def _entity_type(entity_set: EntitySet, schema: Schema) -> odata.EntityType:
+    """The store's key is hidden where the published one is unique only in a parent."""
     properties = {
         p.name: odata.Property(p.name, p.edm, max_length=p.max_length) for p in entity_set.properties.values()
     }
@@ -114,6 +122,7 @@ def table_caption(entity_set: EntitySet) -> str:
 def build(store: Store, schema: Schema, settings: Settings) -> dict[str, Table]:
     """Declare every stored table of a company."""
     tables: dict[str, Table] = {}
+    types = entity_types(schema)
     for entity_set in schema.sets.values():
         if entity_set.name in NOT_STORED:
             continue
@@ -143,7 +152,7 @@ def build(store: Store, schema: Schema, settings: Settings) -> dict[str, Table]:
         elif column and column not in hashed:
             hashed.append(column)
         tables[entity_set.name] = store.table(
-            entity_type(entity_set, schema), sorted_by=sorts, hashed=hashed, unique=unique, order=(order,)
+            types[entity_set.name], sorted_by=sorts, hashed=hashed, unique=unique, order=(order,)
         )
     tables["$ledger"] = store.table(PARTY_LEDGER, hashed=("partyId", "documentId", "documentNumber"))
     tables["$series"] = store.table(SERIES)

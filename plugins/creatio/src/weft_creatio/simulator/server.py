@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -12,16 +10,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from weft.testing.odata.batch import (
-    SubRequest,
-    SubResponse,
-    parse_batch,
-    render_json,
-    render_multipart,
-    run_batch,
-)
+from weft.testing.odata.batch import SubRequest, SubResponse, parse_batch, render_batch, run_batch
 from weft.testing.odata.errors import ODataQueryError
 from weft.testing.simulator import Fault, SimClock, Simulator
+from weft.testing.simulator.middleware import to_web
 
 from . import errors
 from .commands import Person, register_commands
@@ -53,7 +45,6 @@ class CreatioSimulator(Simulator):
         self.installer = Installer(self.site)
         self.designer = Designer(self.site, self.installer)
         self.store = self.site.db
-        self._pushing: asyncio.Task[None] | None = None
         register_commands(self)
 
     @classmethod
@@ -123,13 +114,9 @@ class CreatioSimulator(Simulator):
         self.site.listeners.attach(self, self.options.push_ca or self.ca_file)
         sender = self.site.listeners.sender
         if self.options.push_every is not None and sender is not None:
-            self._pushing = asyncio.create_task(sender.run(self.options.push_every))
+            sender.begin(self.options.push_every)
 
     async def stop(self) -> None:
-        if self._pushing is not None:
-            self._pushing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pushing
         if self.site.listeners.sender is not None:
             await self.site.listeners.sender.close()
 
@@ -164,7 +151,7 @@ class CreatioSimulator(Simulator):
 
     async def _auth_refused(self, request: web.Request) -> web.StreamResponse:
         """The login service lives outside `/0` on .NET Framework."""
-        return _answer(error_response(errors.unauthorized()))
+        return to_web(error_response(errors.unauthorized()))
 
     async def _login_page(self, request: web.Request) -> web.StreamResponse:
         return web.Response(text=LOGIN_HTML, content_type="text/html")
@@ -192,7 +179,7 @@ class CreatioSimulator(Simulator):
         except LoginRedirectError as redirect:
             return web.Response(status=302, headers={"Location": redirect.location})
         except ODataError as error:
-            return _answer(error_response(error))
+            return to_web(error_response(error))
         return self._seen(caller, work(caller, await request.read()))
 
     def _seen(self, caller: Caller, response: web.StreamResponse) -> web.StreamResponse:
@@ -225,7 +212,7 @@ class CreatioSimulator(Simulator):
         except LoginRedirectError as redirect:
             return web.Response(status=302, headers={"Location": redirect.location})
         except ODataError as error:
-            return _answer(error_response(error))
+            return to_web(error_response(error))
         body = await request.read() if request.can_read_body else b""
         path = request.match_info.get("tail", "")
         root = f"{request.scheme}://{request.host}{self.options.odata_root}"
@@ -233,7 +220,7 @@ class CreatioSimulator(Simulator):
             return self._seen(caller, await self._batch(request, caller, root, body))
         headers = {name.lower(): value for name, value in request.headers.items()}
         call = Call(request.method, path, request.rel_url.raw_query_string, headers, body, caller.user, root)
-        return self._seen(caller, _answer(self.odata.handle(call)))
+        return self._seen(caller, to_web(self.odata.handle(call)))
 
     async def _batch(self, request: web.Request, caller: Caller, root: str, body: bytes) -> web.StreamResponse:
         try:
@@ -248,9 +235,9 @@ class CreatioSimulator(Simulator):
                     "parts are allowed.",
                 )
         except ODataQueryError as error:
-            return _answer(error_response(errors.odata_error(400, error.message)))
+            return to_web(error_response(errors.odata_error(400, error.message)))
         except ODataError as error:
-            return _answer(error_response(error))
+            return to_web(error_response(error))
 
         async def handle(part: SubRequest) -> SubResponse:
             return self.odata.handle(_call_of(part, caller, root))
@@ -262,14 +249,10 @@ class CreatioSimulator(Simulator):
             atomic=self.site.db.transaction if self.options.atomic_groups else None,
             fault=self.batch_fault(request),
         )
-        headers = {"OData-Version": "4.0"}
-        sent_json = request.content_type == "application/json"
-        if sent_json or "application/json" in request.headers.get("Accept", ""):
-            headers["Content-Type"] = "application/json"
-            return web.Response(body=render_json(answers), headers=headers)
-        content_type, payload = render_multipart(answers)
-        headers["Content-Type"] = content_type
-        return web.Response(body=payload, headers=headers)
+        asked = request.content_type, request.headers.get("Accept", "")
+        answer = render_batch(answers, as_json=any("application/json" in one for one in asked))
+        answer.headers["OData-Version"] = "4.0"
+        return to_web(answer)
 
     # -- packages
 
@@ -346,7 +329,3 @@ def _call_of(part: SubRequest, caller: Caller, root: str) -> Call:
     if path.startswith(service + "/"):
         path = path[len(service) :]
     return Call(part.method, path.lstrip("/"), split.query, part.headers, part.body, caller.user, root)
-
-
-def _answer(answer: SubResponse) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body or None, headers=answer.headers)

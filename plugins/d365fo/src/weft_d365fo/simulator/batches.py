@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from weft.testing.odata.batch import BatchFault, parse_batch, render_json, render_multipart, run_batch
+from weft.testing.odata.batch import BatchFault, parse_batch, render_batch, run_batch
 from weft.testing.odata.errors import ODataQueryError
 from weft.testing.odata.parts import SubRequest, SubResponse
 from weft_d365fo.simulator.errors import FoError, bad_request
@@ -43,11 +43,7 @@ class Batches:
         if len(parts) > settings.batch_limit:
             text = f"The current change set or batch exceeds the limit of {settings.batch_limit} operations."
             return self.service.failure(bad_request(text))
-        answers = await self._run(parts, user, fault, sleep)
-        if as_json:
-            return SubResponse(200, {"content-type": "application/json"}, render_json(answers))
-        content_type, data = render_multipart(answers)
-        return SubResponse(200, {"content-type": content_type}, data)
+        return render_batch(await self._run(parts, user, fault, sleep), as_json=as_json)
 
     async def _run(
         self, parts: Sequence[SubRequest], user: User, fault: BatchFault | None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import uuid
 from email.utils import format_datetime
 from typing import Any
@@ -65,7 +63,6 @@ class FinanceOperationsSimulator(Simulator):
         self.locks = Locks(self.world)
         self.batches = Batches(self.world, self.service, self.locks)
         self.about = MetadataService(self.world)
-        self._sending: asyncio.Task[None] | None = None
         commands = Commands(self)
         for name, (function, text) in {**commands.table(), **Office(commands).table()}.items():
             self.register(name, function, text)
@@ -118,14 +115,10 @@ class FinanceOperationsSimulator(Simulator):
         self.entra.add_app(self.config.tenant, CLIENT_ID, scopes=(self.base_url,))
         self.events.attach(self, self.config.event_ca or self.ca_file)
         if self.config.events and self.config.event_every is not None and self.events.sender is not None:
-            self._sending = asyncio.create_task(self.events.sender.run(self.config.event_every))
+            self.events.sender.begin(self.config.event_every)
 
     async def stop(self) -> None:
         await self.jobs.stop()
-        if self._sending is not None:
-            self._sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sending
         if self.events.sender is not None:
             await self.events.sender.close()
 

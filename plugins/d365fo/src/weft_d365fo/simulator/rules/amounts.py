@@ -28,8 +28,9 @@ def rounded(world: World, currency: str, value: Decimal) -> Decimal:
 def line_amount(
     world: World, currency: str, quantity: Any, price: Any, per: Any, discount: Any, percent: Any
 ) -> Decimal:
-    """Quantity times price less the discount per unit and the percentage."""
-    each = number(price) / (number(per) or 1) - number(discount)
+    """Quantity times price less the discount, which is for as many as the price (``SalesLineDisc``: "line discount in
+    amount per price unit"), and the percentage."""
+    each = (number(price) - number(discount)) / (number(per) or 1)
     return rounded(world, currency, number(quantity) * each * (HUNDRED - number(percent)) / HUNDRED)
 
 
