@@ -127,7 +127,9 @@ def assert_installable(words: list[str]) -> None:
         projects[canonicalize_name(project["name"])] = project
     for word in words[1:]:
         if word.startswith("."):
-            assert (ROOT / word / "pyproject.toml").exists(), word
+            path, _, extras = word.rstrip("]").partition("[")
+            project = tomllib.loads((ROOT / path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+            assert set(filter(None, extras.split(","))) <= set(project.get("optional-dependencies", {})), word
         else:
             wanted = Requirement(word)
             project = projects[canonicalize_name(wanted.name)]

@@ -142,10 +142,9 @@ class Plugins:
             )
         kinds = sorted({*(name for name, known in self.loaded.items() if known.connector), *self.others})
         near = get_close_matches(kind, kinds, 1)
-        guess = f"; did you mean {near[0]!r}?" if near else ""
+        guess = f"; did you mean {near[0]!r}?" if near else f"; its package would be weft-{kind.replace('_', '-')}"
         raise PluginError(
-            f"no connector of kind {kind!r} is installed{guess} "
-            f"(installed: {', '.join(kinds) or 'none'}; try: pip install weft-{kind})"
+            f"no connector of kind {kind!r} is installed{guess} (installed: {', '.join(kinds) or 'none'})"
         )
 
     def has(self, kind: str, hook: str) -> bool:

@@ -323,7 +323,32 @@ def _existing(loaded: Loaded, prefix: Steps, loc: tuple[str | int, ...]) -> Step
     return path
 
 
+_PLAIN = {
+    "dict_type": "write keys and values here, as in `{{name: value}}`",
+    "model_type": "write keys and values here, as in `{{name: value}}`",
+    "model_attributes_type": "write keys and values here, as in `{{name: value}}`",
+    "list_type": "write a list here, as in `[a, b]`",
+    "string_type": "write a text here",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "float_parsing": "write a number",
+    "decimal_type": "write a number",
+    "decimal_parsing": "write a number",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+}
+"""pydantic's kinds of mistakes, in words for people who write YAML."""
+
+
 def _message(finding: dict[str, Any]) -> str:
+    if plain := _PLAIN.get(finding["type"]):
+        return plain.format_map(finding.get("ctx") or {})
     text = str(finding["msg"])
     for start in ("Value error, ", "Assertion failed, "):
         text = text.removeprefix(start)

@@ -20,6 +20,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from weft.alerts.channels import Channels
+from weft.alerts.facts import gather
 from weft.alerts.watch import Watch, watching
 from weft.config.loading import InvalidConfig, load_text
 from weft.plugins import Plugins
@@ -254,6 +255,26 @@ async def test_silence_failed_runs_systems_down_and_lost_workers_are_seen(office
     told = body(mailbox.mails[1])
     assert "Well again: erp does not answer" in told
     assert "Well again: orders: nothing for too long" in told  # paused flows owe nothing
+
+
+async def test_a_flow_is_not_silent_while_it_must_not_work(office: Any) -> None:
+    """Nor before it had the time it has otherwise, once a blackout or a pause is over."""
+    text = CONFIG.format(channels="    mail: {url: json://x}").replace("every: 5m", "every: 5m, blackout: ['sat,sun']")
+    config, friday = load_text(text), datetime(2026, 3, 6, 23, 58, tzinfo=UTC)
+    tuesday, three = datetime(2026, 3, 10, 12, tzinfo=UTC), datetime(2026, 3, 10, 15, tzinfo=UTC)
+
+    def dues(tx: Any, now: datetime) -> dict[str, datetime]:
+        return {one.flow: one.due for one in gather(tx, config, now, friday).silent}
+
+    with office().state.begin() as tx:
+        assert dues(tx, friday + timedelta(days=1))["customers"] == datetime(2026, 3, 9, 0, 10, tzinfo=UTC)
+        tx.pauses.pause("*", "kim", "stocktaking", friday)
+        assert dues(tx, tuesday) == {}
+        tx.pauses.resume("*", "kim", tuesday)
+        tx.pauses.pause("customers", "kim", "stocktaking", tuesday, three)
+        assert dues(tx, three) == {
+            "customers": three + timedelta(minutes=10), "orders": datetime(2026, 3, 11, 5, tzinfo=UTC),
+        }  # fmt: skip
 
 
 async def test_addresses_are_checked_at_the_start_and_never_shown(

@@ -153,8 +153,11 @@ def test_a_guard_is_approved_once(shop: Any) -> None:
         shop.crm.edit("Accounts", key, Phone="9")
     result = shop.run("sync", code=1)
     assert "need an approval" in result.output
-    assert "stopped by a guard" in shop.run("status", code=1).output
     [issue] = shop.json("issues", "list", "--kind", "approval")
+    assert "within 1d are" in issue["reason"]
+    told = shop.run("status", code=1).output
+    assert "stopped by a guard" in told
+    assert f"weft issues approve {issue['id']} lets it go on once" in told
     shop.run("issues", "approve", str(issue["id"]))
     shop.run("sync")
     assert [row["Phone"] for row in shop.erp.rows("Customers").values()] == ["9", "9", "9"]

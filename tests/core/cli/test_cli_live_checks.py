@@ -113,3 +113,19 @@ def test_newest_needs_change_times(banks: Make) -> None:
     assert message.startswith("on_conflict: newest: Orders of erp tell no time of change")
     shop.config.write_text(CONFIG + "    fields: {exchange_rate: newest}\n", encoding="utf-8")
     assert findings(shop, code=0)[0][1].startswith("`newest` for exchange_rate: Orders of erp")
+
+
+@pytest.mark.parametrize(
+    ("more", "told", "remedy"),
+    [
+        ("", "on: webhook, but nothing can be pushed", "give crm or erp a `secret` under `webhooks:`"),
+        ("webhooks: {erp: {secret: 0123456789abcdef}}\n", "on: webhook, but weft does not listen",
+         "set `server.enabled: true`"),
+        ("webhooks: {erp: {secret: 0123456789abcdef}}\nserver: {enabled: true}\n", None, None),
+    ],
+)  # fmt: skip
+def test_pushes_that_cannot_come(banks: Make, more: str, told: str | None, remedy: str | None) -> None:
+    shop = banks({}, {}, left=MAP.replace("  Rate: exchange_rate\n", ""), more=f"    on: webhook\n{more}")
+    found = [(level, message, hint) for level, message, hint in findings(shop, code=0) if "webhook" in message]
+    assert [(level, hint) for level, _, hint in found] == ([] if told is None else [("warning", remedy)])
+    assert all(message.startswith(f"{told}: the flow finds changes by its schedule") for _, message, _ in found)

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from weft.config.loading import load_text
-from weft.desk.status import statuses
+from weft.desk.status import statuses, troubles
 from weft.errors import ConfigError
 from weft.plugins import Plugins
 from weft.records import Hint
 from weft.state import Run, State
+from weft.state.cursors import Cursor
 from weft.sync.held import runnable
 from weft.testing.memory import MemoryObject, MemorySystem
 
@@ -54,22 +55,66 @@ def test_the_blocker_is_named(state_url: str, config: Any) -> None:
             tx.workers.beat(lease, timedelta(seconds=-1))
         assert "no worker is alive" in blocker(state, config())
         weekdays = config(", blackout: [mon-fri 08:00-18:00], timezone: UTC")
-        assert blocker(state, weekdays) == "in its blackout window mon-fri 08:00-18:00 (UTC)"
+        assert blocker(state, weekdays) == (
+            "in its blackout window mon-fri 08:00-18:00 (UTC); it runs when that is over"
+        )
         with state.begin() as tx:
             tx.pauses.pause("*", "kim", "month end", NOW, NOW + timedelta(hours=2))
         assert blocker(state, weekdays) == (
-            "paused by kim until 2024-05-01 10:00 UTC: month end; weft resume lets it go on"
+            "paused with all flows by kim until 2024-05-01 10:00 UTC: month end; weft resume lets them go on"
         )
+        with state.begin() as tx:
+            tx.pauses.pause("customers", "kim", "stock taking", NOW)
+        assert blocker(state, weekdays) == "paused by kim: stock taking; weft resume customers lets it go on"
+
+
+def test_a_daemon_that_is_not_up_or_has_not_begun_is_told(tmp_path: Path, config: Any) -> None:
+    by_hand = load_text(CONFIG.replace(", every: 5m", "") % "", "weft.yaml")
+    nightly = load_text(CONFIG.replace("every: 5m", 'cron: "0 2 * * *"') % "", "weft.yaml")
+    with State.open(f"sqlite:///{tmp_path}/weft.db") as state:
+        with state.begin() as tx:
+            lease = tx.workers.join("w1", "host", 1, "1", timedelta(minutes=1))
+            tx.workers.beat(lease, timedelta(minutes=1), {"jobs": [], "pushes": {"erp": "no address"}})
+            told = troubles(tx.workers.alive())
+        assert told == {"erp": "does not push changes, so flows find them by their schedule alone: no address"}
+        assert "weft run leaves it alone, weft sync customers runs it" in blocker(state, by_hand)
+        assert "its first load begins at 2024-05-02 02:00 UTC" in blocker(state, nightly)
+        with state.begin() as tx:
+            tx.runs.start(Run("r1", "customers", "changes", NOW - timedelta(hours=1)))
+            tx.cursors.put(Cursor("customers", "left", "crm", "", "", "1", NOW))
+        assert blocker(state, config()) == ""  # at work, under a worker that is alive
+        with state.begin() as tx:
+            tx.runs.finish("r1", "done", NOW - timedelta(hours=1))
+        assert blocker(state, config()) == ""
+        with state.begin() as tx:
+            tx.workers.beat(lease, timedelta(seconds=-1))
+        assert blocker(state, config()) == (
+            "its turn came 55m 00s ago and no weft run is up to take it: start weft run"
+        )
+        assert blocker(state, by_hand) == ""
+
+
+def test_what_stopped_the_last_run_is_in_the_status(shop: Any) -> None:
+    shop.run("sync")
+    shop.erp.down = "the maintenance window lasts until 6"
+    shop.run("sync", code=3)
+    told = shop.run("status", code=1).output
+    assert "did not answer in the last run: erp: Memory ERP: the maintenance window lasts until 6" in told
 
 
 def test_sync_refuses_a_flow_that_must_not_work_now(shop: Any) -> None:
     shop.crm.put("Accounts", Name="Contoso")
     shop.run("pause", "customers", "--reason", "month end")
     refused = shop.run("sync", "customers", code=2).output
-    assert re.search(r"customers is paused by .*: month end; weft resume lets it go on", refused)
+    assert re.search(r"customers is paused by .*: month end; weft resume customers lets it go on", refused)
     assert "month end" in shop.run("sync", code=2).output  # there is nothing else to run
     assert not shop.erp.writes
+    assert "only customers: weft resume customers" in shop.run("resume", code=2).output
     shop.run("resume", "customers")
+    assert "customers is not paused" in shop.run("resume", "customers", code=2).output
+    shop.run("pause")
+    assert "weft resume, without a name, lets them go on" in shop.run("resume", "customers", code=2).output
+    shop.run("resume")
     shop.run("sync", "customers")
     assert shop.erp.writes
 

@@ -178,6 +178,20 @@ def test_check_names_every_mistake_of_the_file(shop: Any) -> None:
     assert "customer has no field 'numbr', did you mean 'number'?" in told
 
 
+def test_check_tells_secrets_that_weft_run_will_lack(shop: Any) -> None:
+    shop.add(
+        "webhooks: {erp: {secret: '${env:NO_HOOK}'}}\n"
+        "server: {enabled: true, tokens: [{name: anna, token: '${env:NO_TOKEN}'}]}\n"
+        "alerts: {channels: {mail: {url: '${env:NO_MAIL}'}}}\n"
+    )
+    told = shop.run("check", "--offline", code=2).output
+    for key, name in (
+        ("webhooks.erp.secret", "HOOK"), ("server.tokens.0.token", "TOKEN"), ("alerts.channels.mail.url", "MAIL"),
+    ):  # fmt: skip
+        assert f"{key}" in told
+        assert f"the environment variable NO_{name} is not set" in told
+
+
 def test_check_tells_missing_and_clear_secrets(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLI_TEST_TOKEN")
     assert "the environment variable CLI_TEST_TOKEN is not set" in messages(shop, "--offline", code=2)

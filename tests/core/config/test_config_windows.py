@@ -11,7 +11,7 @@ import pytest
 
 from weft.config.flows import FlowConfig
 from weft.config.windows import open_again, parse_window
-from weft.jobs.schedule import due, next_turn
+from weft.sync.schedule import due, next_turn
 
 WEDNESDAY = datetime(2024, 5, 1)
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -151,7 +151,7 @@ def test_plain_text_replaces_a_field():
         ("fields: {Name: {maximum: 3}}", "weft.yaml:3:fields.Name.maximum: fields.Name.maximum: unknown key"),
         (
             "fields: {Name: {max: many}}",
-            "weft.yaml:3:fields.Name.max: fields.Name.max: input should be a valid int",
+            "weft.yaml:3:fields.Name.max: fields.Name.max: write a whole number",
         ),
         ("key: null", "key: is missing"),
     ],

@@ -120,7 +120,7 @@ def test_a_paused_flow_is_not_waited_for(beside: Terminal) -> None:
     beside.run("pause", "products", "--reason", "stock taking")
     told = beside.run("sync", "products", code=2).output
     assert "products is paused by" in told
-    assert "stock taking; weft resume lets it go on" in told
+    assert "stock taking; weft resume products lets it go on" in told
     beside.run("resume", "products")
 
 

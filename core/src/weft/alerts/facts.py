@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 from sqlalchemy import func, select
 
+from weft.config.windows import open_again
+from weft.state.pauses import ALL
 from weft.state.tables import issues as issue_table
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ def gather(tx: Tx, config: Config, now: datetime, watched_since: datetime) -> Fa
     facts = Facts(now, lost=_lost(tx, now))
     facts.issues, facts.stopped = _issues(tx)
     paused = {pause.flow for pause in tx.pauses.active(now)}
+    freed = _freed(tx)
     for name, flow in config.flows.items():
         if not flow.enabled:
             continue
@@ -112,13 +115,31 @@ def gather(tx: Tx, config: Config, now: datetime, watched_since: datetime) -> Fa
             down = _system(words, config) if failing[0].state == "down" else ""
             first = failing[-1].finished_at or failing[-1].started_at
             facts.failing.append(Failing(name, len(failing), first, words, down))
-        if name in paused or "*" in paused:
+        if name in paused or ALL in paused:
             continue
         last = tx.runs.last_ended(name, ("done", "issues"))
-        due = _due(flow, last or watched_since)
+        due = _due(flow, max([last or watched_since, *(freed[one] for one in (name, ALL) if one in freed)]))
         if due is not None:
-            facts.silent.append(Silent(name, due, last))
+            facts.silent.append(Silent(name, _outside(flow, due), last))
     return facts
+
+
+def _freed(tx: Tx) -> dict[str, datetime]:
+    """When the last pause of a flow (``*``: of all) ended, for those that had one."""
+    found: dict[str, datetime] = {}
+    for pause in tx.pauses.all():  # newest first
+        ends = [at for at in (pause.resumed_at, pause.until) if at is not None]
+        if ends:
+            found[pause.flow] = max(min(ends), found.get(pause.flow, min(ends)))
+    return found
+
+
+def _outside(flow: FlowConfig, due: datetime) -> datetime:
+    """The due time, put off by a blackout window that holds then: it has its time once that is over."""
+    opens = open_again(flow.blackout, due.astimezone(ZoneInfo(flow.timezone)))
+    if not flow.blackout or opens is None or opens <= due:
+        return due
+    return _due(flow, opens.astimezone(due.tzinfo)) or due
 
 
 def _issues(tx: Tx) -> tuple[list[OpenIssues], list[Stopped]]:

@@ -80,7 +80,8 @@ class Wording:
     def stopped(self, one: Stopped) -> Told:
         lines = [
             f"Since {when(one.since)}: {_cut(one.words)}",
-            f"Look at what it would do: weft plan {one.flow}. Then let it go on once: weft issues approve",
+            f"Look at what it would do: weft plan {one.flow}. Then let it go on once, or refuse: "
+            f"weft issues list {one.flow} --kind approval",
         ]
         title = f"{one.flow}: stopped by the guard on {one.subject}"
         return title, self._linked(lines, "approvals", flow=one.flow)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -11,10 +12,13 @@ from weft.cli import live_checks
 from weft.cli.context import App
 from weft.config.loading import InvalidConfig
 from weft.config.secrets import findings as clear_secrets
+from weft.config.secrets import reveal
 from weft.errors import WeftError
+from weft.jobs.hooks import plain_secrets
 from weft.mapping import check as mapping_check
 from weft.mapping.rules import compile_rule
 from weft.records import Concern, ObjectSchema, Side
+from weft.server.people import Tokens
 from weft.sync.flow import build
 from weft.sync.possible import hindrances
 
@@ -85,6 +89,7 @@ async def check(app: App, flows: Sequence[str] = (), *, offline: bool = False) -
         usable = [name for name in wanted if _settings(runtime, name, out)]
         if not offline:
             usable = [name for name in usable if await _connect(runtime, name, out)]
+        _other_secrets(runtime, out)
         for name in names:
             if all(connection in usable for connection in config.flows[name].between):
                 await _flow(runtime, name, out, offline=offline)
@@ -125,6 +130,26 @@ def _settings(runtime: Runtime, connection: str, out: Checked) -> bool:
     for found in clear_secrets(runtime.config, connection, settings):
         out.findings.append(Finding(found.severity, "secret", found.message, found.key, found.where))
     return True
+
+
+def _other_secrets(runtime: Runtime, out: Checked) -> None:
+    """Those of webhooks, access tokens, channels and traces: without one of them weft run does not start."""
+    config, mask = runtime.config, runtime.redactor
+    looks: list[Callable[[], object]] = [partial(plain_secrets, runtime, name) for name in config.webhooks]
+    if config.server.enabled:
+        looks.append(partial(Tokens.of, config, mask))
+    for name, channel in config.alerts.channels.items():
+        path: tuple[str | int, ...] = ("alerts", "channels", name, "url")
+        looks += [partial(reveal, config, url, (*path, i), redactor=mask) for i, url in enumerate(channel.url)]
+    if config.telemetry.traces is not None:
+        path = ("telemetry", "traces", "headers")
+        headers = config.telemetry.traces.headers.items()
+        looks += [partial(reveal, config, value, (*path, name), redactor=mask) for name, value in headers]
+    for look in looks:
+        try:
+            look()
+        except WeftError as error:
+            out.error("secret", error)
 
 
 async def _connect(runtime: Runtime, connection: str, out: Checked) -> bool:
@@ -176,7 +201,7 @@ async def _flow(runtime: Runtime, name: str, out: Checked, *, offline: bool) -> 
                     runtime.config.where("flows", name),
                 )
             )
-    for concern in live_checks.undated(config, sides):
+    for concern in (*live_checks.undated(config, sides), *_pushes(runtime, config)):
         out.concern(concern, name, runtime.config.where("flows", name))
     if not offline:
         await _against_metadata(runtime, name, config, sides, out)
@@ -213,6 +238,26 @@ def _rules(runtime: Runtime, name: str, out: Checked) -> None:
             compile_rule(text, at=where, fields=entity.fields)
         except WeftError as error:
             out.error("rule", error, f"{name}.{'.'.join(map(str, path))}")
+
+
+def _pushes(runtime: Runtime, config: FlowConfig) -> Iterator[Concern]:
+    """A flow that waits for pushes which cannot come."""
+    if config.on != "webhook":
+        return
+    server, plugins = runtime.config.server, runtime.plugins
+    told = [name for name in config.between if name in runtime.config.webhooks]
+    meanwhile = "the flow finds changes by its schedule alone, every five minutes where it has none"
+    if not told:
+        either = " or ".join(config.between)
+        remedy = f"give {either} a `secret` under `webhooks:`"
+        yield Concern("warning", f"on: webhook, but nothing can be pushed: {meanwhile}", remedy)
+    elif not server.enabled:
+        yield Concern("warning", f"on: webhook, but weft does not listen: {meanwhile}", "set `server.enabled: true`")
+    elif server.public_url is None:
+        deaf = [name for name in told if plugins.has(runtime.kind(name), "weft_subscribe")]
+        if deaf:
+            what = f"on: webhook, but {', '.join(deaf)} cannot be told where to push: {meanwhile}"
+            yield Concern("warning", what, "set `server.public_url`, the address by which the system reaches weft")
 
 
 async def _against_metadata(

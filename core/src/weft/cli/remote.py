@@ -79,9 +79,7 @@ class Remote:
                     note(f"{name}: {blocker}")
                     told.add(blocker)
                 if name in waiting and pause is not None:
-                    raise ConfigError(
-                        f"{name} is paused by {pause['by']}: {pause['reason']}; weft resume lets it go on"
-                    )
+                    raise ConfigError(f"{name} is {blocker}")
             for name in list(waiting):
                 for run in self._asked("GET", "runs", params={"flow": name, "limit": 20})["items"]:
                     begun = datetime.fromisoformat(run["started_at"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from weft.cli.context import App
 from weft.cli.extras import extra
 
 if TYPE_CHECKING:
+    from weft.config.flows import FlowConfig
     from weft.jobs.daemon import Daemon
 
 
@@ -46,7 +48,16 @@ async def _run(app: App) -> None:
             daemon.services = services(runtime, metrics, receiver.receive, daemon.problem)
             with _signals(daemon):
                 console.note(f"weft is at work on {state.place}; stop it with Ctrl-C")
+                for name in _left_alone(app.config.flows):
+                    console.note(f"{name} has no every, cron or on: it only runs when asked to, as by weft sync {name}")
                 await daemon.run()
+
+
+def _left_alone(flows: Mapping[str, FlowConfig]) -> list[str]:
+    """Flows that never run by themselves."""
+    from weft.sync.schedule import scheduled
+
+    return [name for name, config in flows.items() if config.enabled and not scheduled(config)]
 
 
 class _signals:

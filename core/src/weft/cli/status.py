@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
 
 from weft.cli import console
 from weft.cli.context import App
-from weft.desk.status import FlowStatus, idle, statuses
+from weft.desk.status import FlowStatus, idle, statuses, troubles
 
 
 @click.command("status")
@@ -34,10 +35,23 @@ def gather(app: App, names: list[str]) -> dict[str, Any]:
     """Everything the command shows, as data."""
     if not app.has_state():
         flows = [idle(app.config.flows[name], name) for name in names]
-        return {"state": _place(app), "flows": flows, "connections": _connections(app)}
+        return {"state": _place(app), "workers": [], "flows": flows, "connections": _connections(app, {})}
     with app.reading() as state, state.begin(writes=False) as tx:
-        flows = statuses(app.config, tx, names, app.now())
-        return {"state": str(state.place), "flows": flows, "connections": _connections(app)}
+        flows, alive = statuses(app.config, tx, names, app.now()), tx.workers.alive()
+        workers = [
+            {"host": one.host, "pid": one.pid, "since": one.started_at, "stopping": one.stopping} for one in alive
+        ]
+        connections = _connections(app, troubles(alive))
+        return {"state": str(state.place), "workers": workers, "flows": flows, "connections": connections}
+
+
+def _workers(workers: list[dict[str, Any]], now: datetime) -> str:
+    told = [
+        f"process {one['pid']} on {one['host']}, " + ("stopping" if one["stopping"] else
+                                                       f"started {console.ago(one['since'], now)}")
+        for one in workers
+    ]  # fmt: skip
+    return "; ".join(told) or "none is up"
 
 
 def _place(app: App) -> str:
@@ -46,9 +60,9 @@ def _place(app: App) -> str:
     return f"{parse(app.state_url)} (not there yet)"
 
 
-def _connections(app: App) -> list[dict[str, Any]]:
+def _connections(app: App, problems: dict[str, str]) -> list[dict[str, Any]]:
     return [
-        {"connection": name, "kind": connection.kind, "flows": [
+        {"connection": name, "kind": connection.kind, "problem": problems.get(name, ""), "flows": [
             flow for flow, config in app.config.flows.items() if name in config.between]}
         for name, connection in app.config.connections.items()
     ]  # fmt: skip
@@ -56,7 +70,7 @@ def _connections(app: App) -> list[dict[str, Any]]:
 
 def _print(app: App, found: dict[str, Any]) -> None:
     now = app.now()
-    console.pairs({"state": found["state"]})
+    console.pairs({"state": found["state"], "workers": _workers(found["workers"], now)})
     rows = []
     flows: list[FlowStatus] = found["flows"]
     for flow in flows:
@@ -77,3 +91,6 @@ def _print(app: App, found: dict[str, Any]) -> None:
             click.echo(f"{click.style(flow.flow, bold=True)}: {console.clean(flow.blocker)}")
     told = ", ".join(f"{one['connection']} ({one['kind']})" for one in found["connections"])
     click.echo(f"connections: {told or 'none'}")
+    for one in found["connections"]:
+        if one["problem"]:
+            click.echo(f"{click.style(one['connection'], bold=True)} {console.clean(one['problem'])}")

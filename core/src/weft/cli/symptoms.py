@@ -21,6 +21,7 @@ from sqlalchemy import text
 from weft import __version__
 from weft.cli import console
 from weft.config.secrets import findings as clear_secrets
+from weft.desk.status import troubles
 from weft.errors import AuthError, ConfigError, EndpointDown, WeftError
 from weft.meter import Meter, Stats
 
@@ -243,6 +244,8 @@ def _workers(state: State) -> Iterator[Finding]:
     if alive:
         shown = ", ".join(f"{worker.host}:{worker.pid}" for worker in alive)
         yield Finding("workers", "ok", f"{len(alive)} at work: {shown}")
+    for name, problem in troubles(alive).items():
+        yield Finding("webhooks", "warning", f"{name} {problem}", "weft check tells what is missing for it")
     if overdue and not state.place.sqlite:  # there whoever starts next goes on by itself
         told = f"{len(overdue)} died and nobody has taken their work over: {', '.join(overdue)}"
         yield Finding("workers", "warning", told, "start weft run; it takes over by itself")

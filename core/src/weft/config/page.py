@@ -64,8 +64,8 @@ Durations are written `30s`, `5m`, `1h 30m`, `2d`, `1w`, or as a number of secon
 _SECRETS = """\
 ## Secrets
 
-Secrets stay outside the file. A reference may stand wherever a connection's setting does, and in
-`state`:
+Secrets stay outside the file. A reference may stand wherever a connection's setting does, in `state`, and where
+the tables below say so: in webhooks, access tokens, channels of alerts and headers of traces.
 
 | Reference | Gives |
 |---|---|

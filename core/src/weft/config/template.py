@@ -19,8 +19,8 @@ HEAD = """\
 # Links, bases and the journal live here. For several machines: postgresql+psycopg://user@host/weft
 state: sqlite:///weft.db
 
-# While `weft run` is up, a dashboard and an API on http://127.0.0.1:8787; see docs/dashboard.md.
-# server: {enabled: true}
+# While `weft run` is up: a dashboard and an API on http://127.0.0.1:8787, for this machine; see docs/dashboard.md.
+server: {enabled: true}
 
 # Secrets stay outside this file: ${env:NAME}, ${file:path} or ${keyring:service/name}.
 connections:

@@ -56,10 +56,23 @@ async def resume(desk: Desk, wanted: ResumeFlow) -> Count:
     """Take a pause back."""
     _known(desk, wanted.flow)
     now = desk.now
-    if not await desk.state.write(lambda tx: tx.pauses.resume(wanted.flow, desk.by, now)):
-        what = "all flows are" if wanted.flow == ALL else f"{wanted.flow} is"
-        raise NotPossible(f"{what} not paused by this name")
+
+    def write(tx: Tx) -> None:
+        if not tx.pauses.resume(wanted.flow, desk.by, now):
+            raise NotPossible(_not_paused(wanted.flow, [pause.flow for pause in tx.pauses.active(now)]))
+
+    await desk.state.write(write)
     return Count(count=1)
+
+
+def _not_paused(flow: str, paused: list[str]) -> str:
+    """``paused``: the names that are, ``*`` among them."""
+    if flow != ALL and ALL in paused:
+        return f"{flow} is paused with all flows, not by itself: weft resume, without a name, lets them go on"
+    if flow == ALL and paused:
+        names = ", ".join(paused)
+        return f"all flows together are not paused, only {names}: weft resume {paused[0]} lets it go on"
+    return "no flow is paused" if flow == ALL else f"{flow} is not paused"
 
 
 @action("flows.run")

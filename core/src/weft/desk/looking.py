@@ -20,7 +20,7 @@ from weft.desk.desk import Desk
 from weft.desk.errors import NotThere
 from weft.desk.issues import get
 from weft.desk.journal import Filter
-from weft.desk.status import FlowStatus, statuses
+from weft.desk.status import FlowStatus, statuses, troubles
 from weft.state.aliases import Alias
 from weft.state.issues import Issue
 from weft.state.journal import Entry
@@ -63,12 +63,14 @@ class FlowView:
 
 @dataclass(slots=True)
 class ConnectionView:
-    """``live``: by worker, what it last told of the connection: limit, requests, token, errors."""
+    """``live``: by worker, what it last told of the connection: limit, requests, token, errors. ``problem`` is what
+    somebody should know of it though flows go on, such as changes it does not push."""
 
     name: str
     kind: str
     flows: list[str]
     live: dict[str, dict[str, Any]]
+    problem: str = ""
 
 
 @dataclass(slots=True)
@@ -135,11 +137,11 @@ async def _link_counts(desk: Desk, now: datetime) -> dict[Any, int]:
 
 
 def _connections(desk: Desk, workers: list[Worker]) -> list[ConnectionView]:
-    found = []
+    found, problems = [], troubles(workers)
     for name, connection in desk.config.connections.items():
         live = {w.id: dict(told) for w in workers if (told := ((w.info or {}).get("connections") or {}).get(name))}
         flows = [flow for flow, config in desk.config.flows.items() if name in config.between]
-        found.append(ConnectionView(name, connection.kind, flows, live))
+        found.append(ConnectionView(name, connection.kind, flows, live, problems.get(name, "")))
     return found
 
 

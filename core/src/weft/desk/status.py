@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from weft.desk.showing import span
@@ -11,6 +11,7 @@ from weft.state.cursors import Cursor
 from weft.state.runs import MOVING, Run
 from weft.state.tx import Tx
 from weft.sync.held import held
+from weft.sync.schedule import next_turn, scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
     from weft.config.loading import Config
     from weft.config.models import FlowConfig
     from weft.state.workers import Worker
+    from weft.sync.held import Held
 
 FEW = 100_000
 RUNS = 100
 """How far back a run is looked for."""
+LONGEST = 400
+"""Characters of an error that a blocker repeats."""
+LATE = timedelta(minutes=5)
+"""So long after its turn a flow is told to be late, when no daemon is up."""
 
 
 @dataclass(slots=True)
@@ -78,9 +84,15 @@ class Shared:
     links: dict[tuple[str, str, str, Any], int]
     unsettled: list[Any]
     approvals: list[Any]
-    held: dict[str, str]
+    held: dict[str, Held]
     workers: list[Worker]
     overdue: list[str]
+    turns: dict[str, datetime]
+
+    @property
+    def daemons(self) -> bool:
+        """Is a ``weft run`` up? A ``weft sync`` tells nothing of jobs."""
+        return any("jobs" in (worker.info or {}) for worker in self.workers)
 
 
 def statuses(
@@ -96,6 +108,7 @@ def statuses(
         held(config.flows, tx, now),
         tx.workers.alive(),
         tx.workers.overdue(),
+        tx.schedules.all(),
     )
     return [_status(config.flows[name], tx, name, now, shared) for name in names]
 
@@ -128,16 +141,27 @@ def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared
         found.counts = run.counts or {}
         found.state = run.state if config.enabled else "off"
         asked = [approval for approval in shared.approvals if approval.flow == name]
-        found.blocker = _blocker(config, found, len(asked), _guard(tx, name), now)
+        found.blocker = _blocker(config, found, len(asked), _guard(tx, name), shared, now)
+    elif config.enabled and shared.daemons:
+        found.blocker = _to_begin(config, name, shared.turns.get(name), now)
     if config.enabled:
         found.blocker = _held_up(config, found, shared) or found.blocker
     return found
 
 
+def _to_begin(config: FlowConfig, name: str, turn: datetime | None, now: datetime) -> str:
+    """A daemon is up and the flow has not run yet."""
+    if not scheduled(config):
+        return f"it has no every, cron or on: weft run leaves it alone, weft sync {name} runs it"
+    first = next_turn(config, turn or now) if config.cron is not None else None
+    when = f"at {first:%Y-%m-%d %H:%M} UTC" if first is not None else "when the worker has room for it"
+    return f"it has not run yet; its first load begins {when}"
+
+
 def _held_up(config: FlowConfig, found: FlowStatus, shared: Shared) -> str:
     """What keeps a running daemon from this flow; empty when nothing does."""
     if why := shared.held.get(found.flow):
-        return f"{why}; weft resume lets it go on" if why.startswith("paused") else why
+        return str(why)
     if not shared.workers:
         if shared.overdue and found.hints:
             return f"{found.hints} hints wait and no worker is alive: the last one ended without a word; start weft run"
@@ -158,6 +182,15 @@ def _held_up(config: FlowConfig, found: FlowStatus, shared: Shared) -> str:
     return ""
 
 
+def troubles(workers: Sequence[Worker]) -> dict[str, str]:
+    """By connection: what workers told of it that keeps no flow from moving, but somebody should know."""
+    found: dict[str, str] = {}
+    for worker in workers:
+        for name, problem in ((worker.info or {}).get("pushes") or {}).items():
+            found[name] = f"does not push changes, so flows find them by their schedule alone: {problem}"
+    return found
+
+
 def _last(tx: Tx, name: str, state: str | None = None) -> Run | None:
     """The newest run that was to bring records into agreement: a plan or a person's work on links is none, nor is
     a hand lent to a first load."""
@@ -170,33 +203,56 @@ def _up_to(cursor: Cursor) -> ReadUpTo:
 
 
 def _guard(tx: Tx, name: str) -> str:
+    """What a brake that waits for a person said, and how to let it go."""
     stops = [issue for issue in tx.issues.page(flow=name, kind="approval") if issue.code == "guard"]
-    return stops[0].reason if stops else ""
+    return f"{stops[0].reason}; weft issues approve {stops[0].id} lets it go on once" if stops else ""
 
 
-def _blocker(config: FlowConfig, found: FlowStatus, asked: int, guard: str, now: datetime) -> str:
+def _blocker(config: FlowConfig, found: FlowStatus, asked: int, guard: str, shared: Shared, now: datetime) -> str:
     """The one thing that keeps the flow from moving, the most severe first; empty when it moves."""
     if not config.enabled:
         return "it is switched off (enabled: false)"
     if guard:
         return f"stopped by a guard: {guard}"
+    words = _words(found)
     if found.state == "down":
-        return "a system did not answer in the last run; weft check says which"
-    if found.state in ("failed", "stopped"):
-        return f"the last run {found.state}; weft sync {found.flow} says why"
-    if found.state == "running" and found.last_run is not None:
+        return f"a system did not answer in the last run{words or '; weft check says which'}"
+    if found.state == "failed":
+        return f"the last run failed{words or f'; weft sync {found.flow} says why'}"
+    if found.state == "stopped":
+        return "a guard stopped the last run and has been answered; the next run goes on"
+    if found.state == "running" and found.last_run is not None and not shared.workers:
         age = span((now - found.last_run.started).total_seconds())
         return f"a run began {age} ago; if no weft process is running, it was cut off: run weft sync"
-    if not found.cursors:
+    if not found.cursors and found.state != "running":
         return "its first load has not finished; weft sync begins it anew"
+    if late := _late(config, found, shared, now):
+        return late
     if found.in_doubt:
         many = "1 write is" if found.in_doubt == 1 else f"{found.in_doubt} writes are"
         return f"{many} in doubt; the next run looks what became of them"
     if asked:
         many = "1 approval is" if asked == 1 else f"{asked} approvals are"
-        return f"{many} asked for; weft issues list --kind approval"
+        return f"{many} asked for; weft issues list {found.flow} --kind approval"
     if found.issues:
         kind, count = max(found.issues.items(), key=lambda one: one[1])
         many = "1 record is" if count == 1 else f"{count} records are"
         return f"{many} {kind}; weft issues list {found.flow} --kind {kind}"
     return ""
+
+
+def _words(found: FlowStatus) -> str:
+    """What stopped the last run, in the words it was told in, as the rest of a sentence."""
+    error = " ".join((found.last_run.error or "").split()) if found.last_run is not None else ""
+    return f": {error[:LONGEST]}{'…' if len(error) > LONGEST else ''}" if error else ""
+
+
+def _late(config: FlowConfig, found: FlowStatus, shared: Shared, now: datetime) -> str:
+    """A flow that runs by itself, and nobody is up to run it."""
+    if shared.daemons or found.last_run is None or not scheduled(config):
+        return ""
+    last = max(found.last_run.started, shared.turns.get(found.flow, found.last_run.started))
+    turn = next_turn(config, last)
+    if turn is None or now - turn < LATE:
+        return ""
+    return f"its turn came {span((now - turn).total_seconds())} ago and no weft run is up to take it: start weft run"

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from weft.jobs.job import Job
-from weft.jobs.schedule import due
-from weft.sync.held import held
+from weft.sync.held import Held, held
+from weft.sync.schedule import due
 
 if TYPE_CHECKING:
     from weft.config.flows import FlowConfig
@@ -33,7 +33,7 @@ class Needs:
     """Those about nothing but writes in doubt, which may wait for a person: no need to ask every second."""
     new: list[str] = field(default_factory=list)
     """Flows that run at times of the clock and are seen for the first time: their first turn is yet to come."""
-    held: dict[str, str] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
     """Why flows may not work now."""
 
 

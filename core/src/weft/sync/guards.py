@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from weft.config.values import spell_duration
 from weft.errors import WeftError
 from weft.state.issues import Issue
 from weft.sync.deliver import Delivery
@@ -110,9 +111,8 @@ async def _stop(run: Run, over: _Over, settlement: Settlement) -> None:
     kind, reached, share, limit = over
     flow = run.flow
     reason = (
-        f"{reached} {kind} within {flow.config.guards.window} are {share:.1f} % of all records of "
-        f"{flow.name}; more than {limit} and {flow.config.guards.percent} % need an approval: "
-        f"weft issues approve"
+        f"{reached} {kind} within {spell_duration(flow.config.guards.window)} are {share:.1f} % of all records of "
+        f"{flow.name}; more than {limit} and {flow.config.guards.percent} % need an approval"
     )
     now = run.now
     settlement.put_issue(
@@ -132,4 +132,4 @@ async def _stop(run: Run, over: _Over, settlement: Settlement) -> None:
     )
     settlement.approvals.append((f"guard:{kind}", {"count": reached}))
     await settlement.commit()
-    raise GuardStop(reason)
+    raise GuardStop(f"{reason}: weft issues list {flow.name} --kind approval")
