@@ -132,7 +132,7 @@ async def test_flows_are_paused_resumed_and_asked_for(guarded_site: Site, operat
     assert {flow["pause"]["by"] for flow in seen["flows"]} == {"operator"}
     refused = await operator.post(f"{BASE}/flows/run", json={"flows": ["products"]})
     assert refused.status_code == 409
-    assert "products is paused by operator: closing" in refused.json()["error"]["message"]
+    assert "products is paused with all flows by operator: closing" in refused.json()["error"]["message"]
     assert (await operator.post(f"{BASE}/flows/resume", json={"flow": "*"})).status_code == 200
     assert (await operator.post(f"{BASE}/flows/resume", json={"flow": "*"})).status_code == 409
     assert (await operator.post(f"{BASE}/flows/run", json={"flows": ["products"], "what": "sweep"})).json()[
