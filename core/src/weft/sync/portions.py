@@ -355,6 +355,7 @@ class Shared:
     async def _look(self) -> None:
         """See what is done. After a failure nothing is left to others, and what they are at is waited for."""
         failed, load = self._hands.failed, self._run.id
+        asked = set(self._waiting)  # what is offered while the database is asked is not in its answer, nor done
 
         def look(tx: Tx) -> set[int]:
             if failed is not None:
@@ -363,7 +364,7 @@ class Shared:
 
         state = self._run.runtime.state
         left = await (state.write(look) if failed is not None else state.read(look))
-        for id in self._waiting.keys() - left:
+        for id in asked - left:
             size, future = self._waiting.pop(id)
             if id in self._hands.done:
                 self._hands.done.discard(id)
