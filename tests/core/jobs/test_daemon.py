@@ -12,6 +12,7 @@ from tests.core.jobs.conftest import Pair
 
 from weft import around
 from weft.jobs.job import Job
+from weft.records import Hint
 from weft.sync import portions
 
 CHANGES = Job("customers", "bulk", "changes")
@@ -144,6 +145,24 @@ async def test_a_flow_that_fails_rests_and_loses_no_hint(pair: Any, until: Any) 
         pair.crm.down = None
         pair.clock.forward(seconds=2)
         await until(lambda: pair.names() == ["Adatum AG"])
+
+
+async def test_a_pass_that_only_a_hint_asks_for_rests_after_a_failure(pair: Any, until: Any) -> None:
+    """What is told of an object as a whole stays until a pass has read it: one began every second meanwhile."""
+    async with pair.working() as daemon:
+        state = daemon.runtime.state
+        await until(lambda: state.read(lambda tx: tx.cursors.all("customers")))
+        await until(lambda: not daemon._active)
+        pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+        pair.crm.down = "closed for maintenance"
+        now = pair.clock.now()
+        await state.write(lambda tx: tx.hints.put_many("customers", "crm", [Hint("Accounts")], now))
+        await until(lambda: daemon._rest.left("customers") > 1)  # it has failed twice
+        tried = len(pair.queue.ran)
+        await asyncio.sleep(1.2)
+        assert len(pair.queue.ran) == tried
+        pair.crm.down = None
+        await until(lambda: pair.names() == ["Adatum"])
 
 
 class Slow:

@@ -109,7 +109,7 @@ def test_whole_and_partial_updates(state: State, make_link: Make, later: Later) 
         tx.links.mark([b.id], 5)
     with state.begin(writes=False) as tx:
         after = tx.links.get_many([a.id, b.id])
-        assert [x.id for x in tx.links.page(epoch_below=5)] == [a.id]
+        assert [x.id for x in tx.links.page(epoch_not=5)] == [a.id]
     assert (after[a.id].right_key, after[a.id].left_version, after[a.id].left_base) == ("C9", "7", "{}")
     assert (after[b.id].pinned, after[b.id].left_version, after[b.id].updated_at) == (True, "8", later(9))
 

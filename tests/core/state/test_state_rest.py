@@ -62,6 +62,24 @@ def test_hints_merge_and_late_ones_survive(state: State, now: datetime, later: L
         assert [h.key for h in tx.hints.peek("f", limit=1)] == ["A1"]
 
 
+def test_what_is_told_anew_outlives_what_was_dealt_with_before(state: State, now: datetime, later: Later) -> None:
+    with state.begin() as tx:
+        tx.hints.put_many("f", "crm", [Hint("Account", "A1")], now)
+        first = tx.hints.take("f", "w1", now)
+        tx.hints.let_go("w1", ["f"])
+        tx.hints.done(tx.hints.take("f", "w1", now))  # somebody else deals with it
+        tx.hints.put_many("f", "crm", [Hint("Account", "A1")], later(1))
+        tx.hints.done(first)
+        assert [h.at for h in tx.hints.peek("f")] == [later(1)]
+
+
+def test_a_clock_that_is_set_back_holds_no_hint(state: State, now: datetime, later: Later) -> None:
+    with state.begin() as tx:
+        tx.hints.put_many("f", "crm", [Hint("Account", "A1")], now, not_before=later(1))
+        tx.hints.put_many("f", "crm", [Hint("Account", "A2")], later(9000), not_before=later(9000))
+        assert [h.key for h in tx.hints.take("f", "w1", now)] == ["A2"]
+
+
 def test_hints_are_taken_by_one_worker(state: State, now: datetime, later: Later) -> None:
     with state.begin() as tx:
         tx.hints.put_many("f", "crm", [Hint("Account", f"A{n}") for n in range(4)], now, lane="bulk")

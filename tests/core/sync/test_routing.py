@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from weft.records import Error
+from weft.records import Error, Hint
 from weft.testing.memory import MemoryObject, MemorySystem
 
 ERP = """
@@ -129,3 +129,34 @@ async def test_success_in_one_company_leaves_the_issue_about_another(
     await companies.sync("products")
     assert names(companies, "items", "us") == names(companies, "items", "de") == {"Stool"}
     assert await companies.issues() == []
+
+
+async def test_what_is_told_of_another_company_is_not_read(companies: Any) -> None:
+    """An environment tells of all its companies; only those of the flow are its business."""
+    companies.erp.companies["fr"] = "Adatum France"
+    american = companies.erp.put("customers", company="us", displayName="American", taxNumber="US1")
+    await companies.sync("customers")
+    foreign = companies.erp.put("customers", company="fr", displayName="French", taxNumber="FR1")
+    companies.erp.edit("customers", american, company="us", displayName="American Inc")
+    told = [Hint("customers", foreign, "fr"), Hint("customers", None, "fr"), Hint("customers", american, "US")]
+    await companies.tell(lambda tx: tx.hints.put_many("customers", "erp", told, companies.clock.now()))
+    await companies.sync("customers")
+    assert [row["Name"] for row in companies.crm.rows("Accounts").values()] == ["American Inc"]
+    assert "fr" not in {query.company for query in companies.erp.reads}
+    assert await companies.ask(lambda tx: tx.hints.counts()) == {}
+
+
+async def test_a_company_that_is_added_later_gets_what_is_there(companies: Any) -> None:
+    """Nothing about the records has changed, so that no pass and no sweep looked at them."""
+    companies.configure("company: [us, de]", "company: [us]")
+    companies.crm.put("Products", Code="P1", Name="Chair")
+    companies.crm.put("Products", Code="P2", Name="Table")
+    companies.erp.put("items", company="de", no="P2", displayName="Table")
+    await companies.sync("products")
+    companies.configure("company: [us]", "company: [us, de]")
+    await companies.sync("products")
+    assert names(companies, "items", "de") == {"Chair", "Table"}
+    assert len(companies.erp.rows("items", "de")) == 2
+    before = len(companies.erp.reads)
+    await companies.sync("products")
+    assert {query.mode for query in companies.erp.reads[before:]} == {"changes"}

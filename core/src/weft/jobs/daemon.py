@@ -221,7 +221,8 @@ class Daemon:
             patience = LEFT if job.what == "due" and job in found.left else AGAIN
             if now - self._offered.get(job.name, -LEFT) < patience:
                 continue
-            if job.what in ("hints", "due", "portions") and self._rest.left(job.flow):
+            rests = job.what in ("hints", "due", "portions") or job in found.hinted
+            if rests and self._rest.left(job.flow):
                 continue
             self._offered[job.name] = now
             await self._queue.put(job)

@@ -31,6 +31,8 @@ class Needs:
     jobs: list[Job] = field(default_factory=list)
     left: set[Job] = field(default_factory=set)
     """Those about nothing but writes in doubt, which may wait for a person: no need to ask every second."""
+    hinted: set[Job] = field(default_factory=set)
+    """Passes that nothing but hints ask for: those are there until a pass has come to its end."""
     new: list[str] = field(default_factory=list)
     """Flows that run at times of the clock and are seen for the first time: their first turn is yet to come."""
     held: dict[str, Held] = field(default_factory=dict)
@@ -61,7 +63,7 @@ def steady(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
     doubt."""
     needs = Needs(held=held(flows, tx, now))
     turns = tx.schedules.all()
-    lost = tx.runs.lost(PASSES)
+    lost = tx.runs.lost(PASSES, now)
     whole = tx.hints.whole(now)
     left = tx.intents.flows_left(now)
     portions = tx.portions.ready()
@@ -77,16 +79,13 @@ def steady(flows: Mapping[str, FlowConfig], tx: Tx, now: datetime) -> Needs:
         mine = asked.get(name, [])
         if lost.get(name) == "sweep" or any(request.what == "sweep" for request in mine):
             needs.jobs.append(Job(name, "bulk", "sweep"))
-        elif (
-            due(config, turns.get(name), now)
-            or name in lost
-            or name in whole
-            or any(request.what == "sync" for request in mine)
-        ):
+        elif due(config, turns.get(name), now) or name in lost or any(request.what == "sync" for request in mine):
             needs.jobs.append(Job(name, "bulk", "changes"))
+        elif name in whole:
+            needs.hinted.add(Job(name, "bulk", "changes"))
         slots = min(others, -(-portions.get(name, 0) // PORTIONS))
         needs.jobs += [Job(name, "bulk", "portions", slot) for slot in range(slots)]
         if name in left:
             needs.left.add(Job(name, "live", "due"))
-    needs.jobs += needs.left
+    needs.jobs += [*needs.hinted, *needs.left]
     return needs

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from weft.records import Hint, Lane
 from weft.state import sql
+from weft.state.runs import AHEAD
 from weft.state.tables import hints as table
 
 
@@ -125,10 +126,10 @@ class Hints:
 
     def done(self, hints: Sequence[PendingHint]) -> None:
         """Drop hints that were dealt with. Where a further event has come in meanwhile, the hint stays, and
-        is anybody's again."""
+        is anybody's again; so does one that is new since, should somebody else have dealt with these."""
         if not hints:
             return
-        names = (*_KEY, "count")
+        names = (*_KEY, "at", "count")
         statement = delete(table).where(*(table.c[n] == bindparam("_" + n) for n in names))
         self._db.execute(statement, [{"_" + n: getattr(h, n) for n in names} for h in hints])
         self._set_taken(hints, None)
@@ -156,4 +157,5 @@ class Hints:
 
 
 def _ready(now: datetime) -> list[ColumnElement[bool]]:
-    return [table.c.taken_by.is_(None), or_(table.c.not_before.is_(None), table.c.not_before <= now)]
+    later = table.c.not_before
+    return [table.c.taken_by.is_(None), or_(later.is_(None), later <= now, later > now + AHEAD)]

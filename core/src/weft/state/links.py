@@ -220,10 +220,10 @@ class Links:
         left_object: str | None = None,
         right_object: str | None = None,
         state: LinkState | Sequence[LinkState] | None = None,
-        epoch_below: int | None = None,
+        epoch_not: int | None = None,
         follow: bool | None = None,
     ) -> list[Link]:
-        """Links in order of id, after ``after_id``. ``epoch_below`` gives those that the current sweep
+        """Links in order of id, after ``after_id``. ``epoch_not`` gives those that the sweep of this epoch
         has not marked, ``follow`` those whose records are read again in every run."""
         query = select(*_COLUMNS).where(table.c.id > after_id, *self._filter(locals()))
         return [Link(*row) for row in self._db.execute(query.order_by(table.c.id).limit(limit))]
@@ -267,8 +267,8 @@ class Links:
             where.append(table.c.state.in_(states))
             if "linked" not in states:  # says to the database that the index on odd ones will do
                 where.append(table.c.state != literal_column("'linked'"))
-        if (epoch := given.get("epoch_below")) is not None:
-            where.append(table.c.epoch < epoch)
+        if (epoch := given.get("epoch_not")) is not None:
+            where.append(table.c.epoch != epoch)  # not less than: a clock that ran ahead is set back
         if given.get("follow") is not None:
             where.append(table.c.follow if given["follow"] else not_(table.c.follow))
         return where

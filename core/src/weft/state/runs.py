@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, null, or_, select, update
@@ -39,6 +39,9 @@ _NAMES = tuple(f.name for f in fields(Run))
 _COLUMNS = [table.c[name] for name in _NAMES]
 _WITHOUT_PLAN = [null() if name == "plan" else table.c[name] for name in _NAMES]
 
+AHEAD = timedelta(minutes=1)
+"""A time that lies further ahead than this was noted by a clock that has been set back since."""
+
 MOVING = ("changes", "first", "sweep", "keys", "hints", "due", "portions")
 """Modes of runs that bring records into agreement; their counts make the statistics."""
 
@@ -65,11 +68,11 @@ class Runs:
         query = select(table.c.id).where(table.c.flow == flow, table.c.state == "running", table.c.mode == "first")
         return self._db.execute(query.limit(1)).one_or_none() is not None
 
-    def lost(self, modes: Sequence[str]) -> dict[str, str]:
+    def lost(self, modes: Sequence[str], now: datetime) -> dict[str, str]:
         """Flows whose latest run of these modes was lost with its worker, and the mode of that run."""
         newest = (
             select(table.c.flow, func.max(table.c.started_at).label("at"))
-            .where(table.c.mode.in_(list(modes)))
+            .where(table.c.mode.in_(list(modes)), table.c.started_at <= now + AHEAD)
             .group_by(table.c.flow)
             .subquery()
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from weft.records import Query, Side
 from weft.state.cursors import Cursor
+from weft.state.runs import AHEAD
 from weft.sync import deletes
 from weft.sync.known import key_of
 from weft.sync.settle import Settlement
@@ -36,11 +37,13 @@ async def sweep_due(run: Run) -> bool:
     if every is None or run.plan_only:
         return False
 
+    known = (run.now + AHEAD, "")
+
     def last(tx: Tx) -> datetime | None:
         done = [
             row
             for mode in ("sweep", "first")
-            for row in tx.runs.page(flow=run.flow.name, mode=mode, state=("done", "issues"), limit=1)
+            for row in tx.runs.page(flow=run.flow.name, mode=mode, state=("done", "issues"), before=known, limit=1)
         ]
         return max((row.started_at for row in done), default=None)
 
@@ -51,22 +54,30 @@ async def sweep_due(run: Run) -> bool:
 async def changes(run: Run, pipeline: Pipeline) -> None:
     """What changed since the cursors; all there is, where a system no longer knows a cursor."""
     known = True
+    new: list[Cursor] = []
     for end in run.flow.ends():
         for company in end.companies:
             for compiled in end.listed.values():
-                known &= await _changes_of(run, pipeline, end, company, compiled)
+                known &= await _changes_of(run, pipeline, end, company, compiled, new)
+    if any(one.side == "right" for one in new):
+        await _offer_all(run, pipeline)
+    if new:
+        await _store(run, new)
     if not known:
         await sweep_all(run, pipeline)
 
 
-async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping) -> bool:
-    """False: the cursor has expired, so that deletes may have been missed as well."""
+async def _changes_of(
+    run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, new: list[Cursor]
+) -> bool:
+    """False: the cursor has expired, so that deletes may have been missed as well. ``new`` gets those of places that
+    had none."""
     variant = compiled.mapping.variant
     name = run.flow.name
     known = await run.runtime.state.read(lambda tx: tx.cursors.get(name, end.side, end.connection, company, variant))
     if known is None:
         # A company or variant that was added to the flow later: all of it is new.
-        await _store(run, await scan_place(run, pipeline, end, company, compiled, mark=False))
+        new += await scan_place(run, pipeline, end, company, compiled, mark=False)
         return True
     overlap = run.flow.config.overlap
     seconds = None if overlap is None else overlap.total_seconds()
@@ -84,10 +95,18 @@ async def _changes_of(run: Run, pipeline: Pipeline, end: End, company: str, comp
     return True
 
 
+async def _offer_all(run: Run, pipeline: Pipeline) -> None:
+    """What is on the left may belong to a place that is new on the right, though nothing about it has changed."""
+    for company in run.flow.left.companies:
+        for compiled in run.flow.left.listed.values():
+            await scan_place(run, pipeline, run.flow.left, company, compiled, mark=False, force=True)
+
+
 async def scan_place(
-    run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, *, mark: bool
+    run: Run, pipeline: Pipeline, end: End, company: str, compiled: CompiledMapping, *, mark: bool, force: bool = False
 ) -> list[Cursor]:
-    """Every record of one place through the cycle; marks their links when a sweep wants to know.
+    """Every record of one place through the cycle; marks their links when a sweep wants to know. ``force``: also those
+    that nothing happened to.
 
     Returns the cursor that continues from before it began. It passes deletes which nobody has told, so it
     may be stored only once what was not seen has been asked for.
@@ -99,7 +118,7 @@ async def scan_place(
     async for page in run.pages(end, query):
         if page.cursor is not None:
             cursors = [Cursor(run.flow.name, end.side, end.connection, company, variant, page.cursor, run.now)]
-        await pipeline.page(end, compiled, company, page.records, mark=began)
+        await pipeline.page(end, compiled, company, page.records, mark=began, force=force)
         if mark and not run.plan_only:
             await _mark(run, end, company, [record.key for record in page.records])
     return cursors

@@ -47,6 +47,13 @@ class End:
         """The mappings whose records are listed and searched; to the others records only move."""
         return {name: one for name, one in self.mappings.items() if not one.mapping.only_moved}
 
+    def places(self, company: str) -> tuple[str, ...]:
+        """The companies of the flow that something told of a company is about, all of them where it names none. A
+        system tells of companies that are no part of the flow, too: those are none of its business."""
+        if not company or self.companies == ("",):
+            return self.companies
+        return tuple(one for one in self.companies if one.casefold() == company.casefold())
+
     def variant_for(self, canonical: Canonical) -> CompiledMapping:
         """The variant in which a record from the other side is created here."""
         fallback: CompiledMapping | None = None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SOME = 100
 """Hints that a job takes at a time; the next ones may be another worker's."""
-LOOKED_UP = 25
+LOOKED_UP = 100
 """Writes in doubt that are looked up at a time: what became of them is stored before the next are."""
 AGAIN = timedelta(seconds=1)
 """After so long a record that was hinted at while it was looked at is looked at once more."""
@@ -130,9 +130,8 @@ async def _hinted(run: Run, pipeline: Pipeline, hints: Sequence[PendingHint]) ->
         found = reading(run.flow, connection, object_name)
         if found is not None:
             end, mappings = found
-            places = [company] if company else list(end.companies)
             for compiled in mappings:
-                for place in places:
+                for place in end.places(company):
                     if keys:
                         await pipeline.keys(end, compiled, place, keys)
                     if len(keys) < len(group) and not compiled.mapping.only_moved:
@@ -176,8 +175,9 @@ async def _retry(run: Run, pipeline: Pipeline, issues: Sequence[Issue]) -> None:
             continue
         end, mappings = found
         for compiled in mappings:
-            fetched = await pipeline.keys(end, compiled, company, [issue.key for issue in group])
-            await close_gone(run, end, company, object_name, fetched)
+            for place in end.places(company):
+                fetched = await pipeline.keys(end, compiled, place, [issue.key for issue in group])
+                await close_gone(run, end, place, object_name, fetched)
 
 
 async def close_gone(run: Run, end: End, company: str, object_name: str, fetched: Fetched) -> None:

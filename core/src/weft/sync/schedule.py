@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from weft.state.runs import AHEAD
+
 if TYPE_CHECKING:
     from weft.config.flows import FlowConfig
 
 BEHIND_PUSH = timedelta(minutes=5)
 """A flow that only waits for pushes looks for changes so often all the same: pushes get lost."""
-AHEAD = timedelta(minutes=1)
-"""A turn that lies further ahead than this was noted by a clock that has been set back since."""
 
 
 def scheduled(config: FlowConfig) -> bool:
