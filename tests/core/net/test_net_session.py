@@ -24,6 +24,7 @@ from weft.net.errors import (
     Throttled,
     TooLarge,
 )
+from weft.net.fence import fenced
 from weft.net.retry import Retry, retry_after
 from weft.net.secrets import Redactor
 from weft.net.session import HttpSession
@@ -443,3 +444,23 @@ async def test_bare_gives_up(connect, serve):
     with pytest.raises(EndpointDown, match="503"):
         await session.bare("POST", "token")
     assert len(asked) == 2
+
+
+async def test_a_write_that_had_to_wait_is_asked_about_before_it_leaves(connect, serve):
+    """Time passes between the question and a request that waits for its turn, or is repeated."""
+    handler, asked = script((429, {"Retry-After": "20"}), (201,))
+    session = connect(await serve({"POST /x": handler, "GET /x": handler}))
+    questions = []
+
+    async def ask():
+        questions.append(len(asked))
+        if questions == [0, 1]:
+            raise LookupError("the lease is lost")
+
+    with fenced(ask):
+        with pytest.raises(LookupError):
+            await session.request("POST", "x", json={})
+        assert (len(asked), session.limiter.in_flight) == (1, 0)
+        await session.request("GET", "x")  # who only looks is not asked
+    await session.request("POST", "x", json={})
+    assert (questions, len(asked)) == ([0, 1], 3)

@@ -277,3 +277,28 @@ async def test_an_edit_between_a_document_and_its_lines_is_not_swallowed(world: 
     assert only(world.erp.rows("salesOrders"))["reference"] == "R9"
     assert only(world.crm.rows("Orders"))["Reference"] == "R9"
     assert await world.issues() == []
+
+
+async def test_creates_in_doubt_are_looked_up_together(world: Any) -> None:
+    """Each has its own answer all the same: one of them was not carried out."""
+    account = world.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    for n in range(30):
+        world.crm.put("Orders", CustomerId=account, Reference=f"R{n}", Total=Decimal(n))
+    world.erp.fail("lose_answer", op="create", object="salesOrders", times=29)
+    world.erp.fail("lose_request", op="create", object="salesOrders")
+    await world.sync()
+    assert len(world.erp.rows("salesOrders")) == 29
+    [issue] = await world.issues()
+    assert (issue.kind, issue.code) == ("waiting", "in_doubt")
+    searches = [
+        query.search for query in world.erp.reads if query.mode == "search" and "Orders" in query.mapping.object.read
+    ]
+    looked = [search for search in searches if search[0][0].field == "externalKey"]
+    assert max(map(len, looked)) == 30
+    assert len(looked) <= 5
+    world.clock.forward(seconds=10)
+    await world.sync()
+    assert sorted(row["reference"] for row in world.erp.rows("salesOrders").values()) == sorted(
+        f"R{n}" for n in range(30)
+    )
+    assert await world.issues() == []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from weft.sync import changes, deliver, doubt, identify, learn, recall, results
+from weft.sync import changes, deliver, doubt, identify, learn, lookup, recall, results
 from weft.sync.decide import Decision
 from weft.sync.settle import Settlement
 
@@ -66,19 +66,19 @@ def cursor_first() -> None:
     """The cursor is stored before the records it passes are settled."""
     whole = changes._changes_of
 
-    async def early(run: Any, pipeline: Any, end: Any, company: str, compiled: Any) -> bool:
+    async def early(run: Any, pipeline: Any, *more: Any) -> bool:
         page = pipeline.page
 
-        async def paged(*args: Any, cursor: Any = None, **more: Any) -> None:
+        async def paged(*args: Any, cursor: Any = None, **rest: Any) -> None:
             if cursor is not None:
                 settlement = Settlement(run)
                 settlement.cursors.append(cursor)
                 await settlement.commit()
-            await page(*args, **more)
+            await page(*args, **rest)
 
         pipeline.page = paged
         try:
-            return await whole(run, pipeline, end, company, compiled)
+            return await whole(run, pipeline, *more)
         finally:
             pipeline.page = page
 
@@ -112,8 +112,8 @@ def no_matching() -> None:
     doubt.look = _not_found
 
 
-async def _not_found(*_: Any) -> Any:
-    return doubt.Found()
+async def _not_found(_: Any, creates: Any) -> Any:
+    return [lookup.Found() for _ in creates]
 
 
 def settle_in_pieces() -> None:

@@ -19,6 +19,7 @@ import httpx
 
 from weft.logscope import about
 from weft.meter import Meter
+from weft.net import fence
 from weft.net import json as exact_json
 from weft.net.auth import Auth, NoAuth
 from weft.net.errors import (
@@ -195,6 +196,8 @@ class HttpSession:
             async with self.limiter.slot(lane, patience=patience) as slot:
                 request = self._build(method, url, headers, content, read_timeout, request_id)
                 self.auth.apply(request)
+                if method not in IDEMPOTENT:  # it may have waited, or be a repetition
+                    await fence.passed()
                 self._requests += 1
                 sent += 1
                 try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from weft.errors import EndpointDown
 from weft.model.values import Fields
+from weft.net.fence import fenced
 from weft.records import (
     Canonical,
     Error,
@@ -300,9 +301,10 @@ async def _send(run: Run, batch: Sequence[Delivery]) -> Exception | None:
         outcomes = run.runtime.plugins.iterate_around(
             end.kind, "write", ctx=run.context(end, company), session=session, items=items, intents=notes
         )
-        async for outcome in outcomes:
-            if outcome.id in by_id:
-                by_id[outcome.id].outcome = outcome
+        with fenced(notes.still_mine):
+            async for outcome in outcomes:
+                if outcome.id in by_id:
+                    by_id[outcome.id].outcome = outcome
     except LeaseLost:
         raise  # somebody else has the flow by now: not even results are ours to remember
     except Exception as error:  # what was done is settled before the run stops for it

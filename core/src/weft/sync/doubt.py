@@ -1,7 +1,6 @@
 """In doubt: what became of a create whose answer was lost, or whose process died.
 
-In order: the key a noted step recorded; a look-up by weft's own key; a look-up by the match rules,
-with the values that were sent. Found: the record is adopted, never made again.
+It is looked up (:mod:`weft.sync.lookup`). Found: the record is adopted, never made again.
 Not found: wait out the server's longest operation, look once more, and only then create. Where nothing
 can be searched, a person must say.
 """
@@ -9,36 +8,21 @@ can be searched, a person must say.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.model.values import EMPTY, Ref
-from weft.records import Canonical, Condition, Hint, Query, Side
+from weft.records import Hint, Side
 from weft.state.intents import Intent
 from weft.sync import recall
-from weft.sync.capture import fetch
-from weft.sync.identify import LiveMatcher, match_value, rules_of
-from weft.sync.references import recast
+from weft.sync.lookup import Found, holds, look
 from weft.sync.work import Caught, Work, other
 
 if TYPE_CHECKING:
     from weft.state.tx import Tx
-    from weft.sync.flow import End, Pair
+    from weft.sync.flow import End
     from weft.sync.run import Run
     from weft.sync.settle import Settlement
-
-
-@dataclass(slots=True)
-class Found:
-    """The answer to *was it created?*: the record, or why that cannot be told."""
-
-    caught: Caught | None = None
-    stopped_between: bool = False
-    """Steps were noted: the connector can go on where it stopped."""
-    ambiguous: list[str] | None = None
-    searchable: bool = True
-
 
 Closed = tuple[str, Literal["done", "abandoned"], str | None]
 
@@ -63,22 +47,23 @@ async def clear_doubts(run: Run, works: Sequence[Work], settlement: Settlement) 
         }
 
     unsettled = await run.runtime.state.read(read)
+    doubtful = [
+        (work, mine)
+        for (side, connection), group in groups.items()
+        for work in group
+        if (mine := _of(work, side, unsettled[side, connection]))
+    ]
+    asked = [(work, intent) for work, mine in doubtful for intent in mine if work.missing == intent.side]
+    found = dict(zip((intent.id for _, intent in asked), await look(run, asked), strict=True))
     held: set[int] = set()
     closed: dict[int, list[Closed]] = defaultdict(list)
-    for (side, connection), group in groups.items():
-        known = unsettled[side, connection]
-        for work in group if known else ():
-            mine = [
-                intent
-                for intent in known.get(_source(work, side), [])
-                if intent.side == side and (side == "left" or intent.company == work.target.company)
-            ]
-            for intent in mine:
-                before = len(settlement.intents)
-                if not await _clear(run, work, intent, settlement, alone=len(mine) == 1):
-                    held.add(id(work))
-                closed[id(work)] += settlement.intents[before:]
-                del settlement.intents[before:]
+    for work, mine in doubtful:
+        for intent in mine:
+            before = len(settlement.intents)
+            if not await _clear(run, work, intent, found.get(intent.id), settlement, alone=len(mine) == 1):
+                held.add(id(work))
+            closed[id(work)] += settlement.intents[before:]
+            del settlement.intents[before:]
     free = [work for work in works if id(work) not in held]
     for work in free:
         # A create that was found to have happened is done when its link is remembered, and not before.
@@ -87,17 +72,28 @@ async def clear_doubts(run: Run, works: Sequence[Work], settlement: Settlement) 
     return free
 
 
+def _of(work: Work, side: Side, unsettled: Mapping[str, Sequence[Intent]]) -> list[Intent]:
+    """The unsettled writes to one side of a work."""
+    return [
+        intent
+        for intent in unsettled.get(_source(work, side), ())
+        if intent.side == side and (side == "left" or intent.company == work.target.company)
+    ]
+
+
 def _source(work: Work, side: Side) -> str:
     caught = work.half(other(side)).caught
     return caught.record.key if caught is not None else ""
 
 
-async def _clear(run: Run, work: Work, intent: Intent, settlement: Settlement, *, alone: bool) -> bool:
-    """True when the work may go on. ``alone``: no other write to the record is unsettled."""
-    if work.missing != intent.side:
+async def _clear(
+    run: Run, work: Work, intent: Intent, found: Found | None, settlement: Settlement, *, alone: bool
+) -> bool:
+    """True when the work may go on. ``found``: what was seen of a create whose record is not known. ``alone``: no
+    other write to the record is unsettled."""
+    if found is None or work.missing != intent.side:
         # The other record is known by now: whatever the intent made has been found or is compared anew.
         return await _clear_update(run, work, intent, settlement, alone=alone)
-    found = await look(run, work, intent)
     remaining = (intent.settle_after - run.now).total_seconds() if intent.settle_after else 0
     if found.caught is not None and remaining > 0 and recall.lacks_lines(work, intent, found.caught):
         settlement.issue(
@@ -206,56 +202,6 @@ def _overtaken(work: Work, intent: Intent, caught: Caught) -> bool:
     return known is None or known == caught.record.version
 
 
-async def look(run: Run, work: Work, intent: Intent) -> Found:
-    """Was it created? The source record need only be known as it was sent."""
-    end = work.pair.end(intent.side)
-    compiled = end.mappings.get(str(intent.payload.get("variant"))) or work.pair.mapping(intent.side)
-    own = compiled.mapping.own_key
-    noted = (await run.runtime.state.read(lambda tx: tx.intents.noted([intent.id]))).get(intent.id, {})
-    key = (noted.get("header") or {}).get("key") or intent.result_key
-    by_id = own is not None and compiled.mapping.key == [own.field]
-    if key is None and by_id:
-        key = intent.own_key
-    if key is not None:
-        fetched = await fetch(run, end, compiled, intent.company, [str(key)])
-        caught = fetched.found.get(str(key))
-        if caught is not None or by_id:
-            found = await _free(run, work, intent, caught)
-            found.stopped_between = bool(noted)
-            return found
-    if own is not None and intent.own_key:
-        query = Query(
-            "search",
-            compiled.mapping,
-            company=intent.company,
-            search=[(Condition(own.field, "eq", intent.own_key),)],
-            fresh=True,
-        )
-        async for page in run.pages(end, query):
-            caught_all = await run.catch(end, compiled, intent.company, page.records)
-            if caught_all:
-                return await _free(run, work, intent, caught_all[0])
-        return Found()
-    return await _by_rules(run, work, intent)
-
-
-async def _free(run: Run, work: Work, intent: Intent, caught: Caught | None) -> Found:
-    """The record an intent made, unless it was linked to somebody else meanwhile: then a person must say."""
-    if caught is None:
-        return Found()
-    taken = await _linked(run, work, intent.side, [caught.record.key])
-    return Found(ambiguous=[caught.record.key]) if taken else Found(caught)
-
-
-async def _linked(run: Run, work: Work, side: Side, keys: Sequence[str]) -> set[str]:
-    flow = run.flow
-
-    def read(tx: Tx) -> set[str]:
-        return set(tx.links.heads(flow.entity.name, flow.left.connection, work.pair.connection, side, None, None, keys))
-
-    return await run.runtime.state.read(read) if keys else set()
-
-
 async def ours(run: Run, end: End, company: str, fresh: Sequence[Caught], settlement: Settlement) -> set[str]:
     """Keys of records that look new and are what an unsettled create of ours has made.
 
@@ -285,64 +231,10 @@ async def ours(run: Run, end: End, company: str, fresh: Sequence[Caught], settle
             by_key = known is not None and (one.record.object, one.record.key) == (compiled.mapping.object.read, known)
             if own is not None and intent.own_key is not None:
                 by_key = by_key or one.record.data.get(own.field) == intent.own_key
-            if by_key or (own is None and _holds(pair, intent, one)):
+            if by_key or (own is None and holds(pair, intent, one)):
                 found.add(one.record.key)
                 far = pair.mapping(other(end.side)).mapping.object.read
                 company_there = str(intent.payload.get("source_company", ""))
                 hint = Hint(far, intent.source_key, company_there)
                 settlement.hints.append((pair.connection_of(other(end.side)), hint))
     return found
-
-
-def _holds(pair: Pair, intent: Intent, hit: Caught) -> bool:
-    """Does the record hold everything that was sent? A code the system does not know may have been left out."""
-    if hit.canonical is None:
-        return False
-    now = hit.canonical.fields
-    same = pair.comparator.in_currency(pair.currency_of(now, intent.payload["fields"])).same
-    specs = pair.mapping(intent.side).fields
-    optional = {spec.canonical for spec in specs if spec.map.missing.policy == "empty"}
-    return all(
-        same(n, now[n], v) or (n in optional and now[n] is EMPTY)
-        for n, v in intent.payload["fields"].items()
-        if n in now
-    )
-
-
-async def _by_rules(run: Run, work: Work, intent: Intent) -> Found:
-    end = work.pair.end(intent.side)
-    compiled = work.pair.mapping(intent.side)
-    source = work.half(other(intent.side)).caught
-    if source is None or source.canonical is None or not rules_of(run, compiled):
-        return Found(searchable=False)
-    # Looked for as it was sent: the record it came from may have been changed since.
-    sent = {name: value for name, value in intent.payload["fields"].items() if not isinstance(value, Ref)}
-    canonical = replace(source.canonical, fields={**source.canonical.fields, **sent})
-    asking = replace(source, canonical=canonical)
-    origin = work.pair.end(other(intent.side))
-    names = {name for one in end.mappings.values() for rule in rules_of(run, one) for name in rule}
-    [there] = await recast(run, origin, end, work.target.company, [canonical], names)
-    if not await _searchable(run, end, intent.company, there):
-        return Found(searchable=False)
-    answer = await LiveMatcher().candidates(run, origin, end, work.target, [asking])
-    candidates = answer.get(source.record.key)
-    hits = [] if candidates is None else [hit for _, hit in candidates.hits]
-    linked = await _linked(run, work, intent.side, [hit.record.key for hit in hits])
-    free = [hit for hit in hits if hit.record.key not in linked]
-    exact = [hit for hit in free if _holds(work.pair, intent, hit)]
-    if len(exact) == 1 or run.flow.config.ambiguous == "create":
-        free = exact  # others may have been there before: the flow creates in spite of them
-    if len(free) > 1:
-        return Found(ambiguous=[hit.record.key for hit in free])
-    return Found(free[0]) if free else Found()
-
-
-async def _searchable(run: Run, end: End, company: str, canonical: Canonical) -> bool:
-    """Does this record have the values that at least one match rule looks for?"""
-    tables = run.tables(end, company)
-    for compiled in end.mappings.values():
-        await tables.load(compiled.references())
-        for rule in rules_of(run, compiled):
-            if match_value(compiled, canonical, rule) is not None and compiled.search(rule, canonical, tables):
-                return True
-    return False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from weft.records import Canonical, Record, Side, Target
 from weft.state.links import Link
 from weft.sync import deletes, recall
-from weft.sync.doubt import look
+from weft.sync.lookup import look
 from weft.sync.results import link_between
 from weft.sync.settle import SOLVED, Settlement
 from weft.sync.work import Caught, Half, Work, other
@@ -45,12 +45,15 @@ async def settle(run: Run, end: End, compiled: CompiledMapping, company: str, ke
     settlement = Settlement(run)
     born: list[Work] = []
     open_keys: set[str] = set()
-    for intent in await run.runtime.state.read(read):
-        if intent.op == "create":
-            work = _work(run, end, compiled, company, intent)
-            found = await look(run, work, intent)
+    unsettled = await run.runtime.state.read(read)
+    creates = [(_work(run, end, compiled, company, one), one) for one in unsettled if one.op == "create"]
+    made = dict(zip((one.id for _, one in creates), await look(run, creates), strict=True))
+    works = {one.id: work for work, one in creates}
+    for intent in unsettled:
+        found = made.get(intent.id)
+        if found is not None:
             if found.caught is not None:
-                born.append(_join(run, work, intent, found.caught, settlement))
+                born.append(_join(run, works[intent.id], intent, found.caught, settlement))
                 continue
             if intent.settle_after is not None and intent.settle_after > run.now:
                 open_keys.add(intent.source_key)  # it may still come through: its issue brings it back

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from weft.net.fence import fenced
 from weft.records import Canonical, Item
 from weft.state.membership import elapsed
 from weft.sync.claims import Claim, place
@@ -86,11 +87,12 @@ async def _create(run: Run, end: End, company: str, entity: str, code: str) -> s
     outcomes = runtime.plugins.iterate_around(
         end.kind, "write", ctx=context, session=session, items=[item], intents=notes
     )
-    async for outcome in outcomes:
-        if outcome.result == "created" and outcome.key is not None:
-            tables.learn(entity, code, outcome.key)
-            run.counts["reference rows created"] += 1
-            return None
-        error = outcome.error.message if outcome.error else outcome.result
+    with fenced(notes.still_mine):
+        async for outcome in outcomes:
+            if outcome.result == "created" and outcome.key is not None:
+                tables.learn(entity, code, outcome.key)
+                run.counts["reference rows created"] += 1
+                return None
+            error = outcome.error.message if outcome.error else outcome.result
     await tables.load([entity], again=True)
     return None if tables.id_of(entity, code) is not None else error
