@@ -36,7 +36,7 @@ CALLED = {
     "weft_open": "When a connection is first needed, once per process; left when the process ends.",
     "weft_describe": "By `weft check`, and where types must be known; any number of times.",
     "weft_companies": "Right after `weft_open`.",
-    "weft_base_currencies": "By `weft check`, for flows whose documents keep their exchange rate.",
+    "weft_base_currencies": "By `weft check` and before runs, where documents keep their exchange rate.",
     "weft_check": "By `weft check`, once per flow and company.",
     "weft_read": "In every run: `scan` on the first load and in sweeps, `changes` otherwise; `keys` before a "
     "linked record is compared, after a write without a representation, for hints and suspected deletes; "

@@ -219,7 +219,7 @@ def weft_base_currencies(ctx: Context, session: Any) -> Awaitable[dict[str, str]
     """The currency each company keeps its books in: company -> ISO code; under ``""`` where there are no companies.
 
     A document's ``exchange_rate`` is against it, so ``weft check`` compares those of the companies between which
-    rates travel. A company whose currency is not known is left out.
+    rates travel, and a flow between different ones is not run. A company whose currency is not known is left out.
 
     Example::
 

@@ -49,6 +49,7 @@ class _Connection:
     settings: Any
     session: Any
     companies: dict[str, str]
+    base_currencies: dict[str, str] | None = None
 
 
 @dataclass
@@ -258,8 +259,7 @@ class Runtime:
 
     def share(self, connection: str) -> int:
         """How many requests may be under way on a connection."""
-        limits = self.config.limits
-        return self._limits.get(connection) or limits.of(connection).concurrency or limits.concurrency
+        return self._limits.get(connection) or self.config.limits.requests(connection)
 
     async def companies(self, connection: str, flow: FlowConfig, side: Side) -> tuple[str, ...]:
         """The keys of the companies a flow works with on a connection, ('',) where there are none.
@@ -313,6 +313,18 @@ class Runtime:
             f"{where}connection {connection!r}: there is no company {name!r}, or its user may not see it; "
             f"it sees: {_listed(seen) or 'none'}"
         )
+
+    async def base_currencies(self, connection: str) -> dict[str, str]:
+        """Company -> the currency of its books, as far as the system tells; asked once."""
+        opened = await self._connect(connection)
+        if opened.base_currencies is None:
+            known: dict[str, str] = {}
+            kind = self.kind(connection)
+            if self.plugins.has(kind, "weft_base_currencies"):
+                ctx = self.context(connection)
+                known = await self.plugins.call(kind, "weft_base_currencies", ctx=ctx, session=opened.session)
+            opened.base_currencies = known
+        return opened.base_currencies
 
     def place(self, connection: str, company: str) -> str:
         """A connection and company as people call them: ``erp/CRONUS USA, Inc.``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -76,6 +77,18 @@ def test_different_base_currencies_are_an_error(banks: Make) -> None:
     assert level == "error"
     assert "that of crm is USD and that of erp is EUR: amounts in base currency would be wrong" in message
     assert suggestion == "take exchange_rate out of the mapping of one side"
+
+
+def test_a_run_between_different_base_currencies_is_refused(banks: Make) -> None:
+    """Not everybody checks first, and what has been written with a wrong rate is in the books."""
+    shop = banks({"": "USD"}, {"": "EUR"})
+    shop.crm.put("Orders", Number="SO1", Rate=Decimal("1.1"))
+    told = shop.run("sync", code=2).output
+    assert "that of crm is USD and that of erp is EUR" in " ".join(told.split())
+    assert shop.erp.rows("Orders") == {}
+    shop.erp.currencies = {"": "USD"}  # type: ignore[attr-defined]
+    shop.run("sync")
+    assert [row["Rate"] for row in shop.erp.rows("Orders").values()] == [Decimal("1.1")]
 
 
 def test_the_same_base_currency_is_right(banks: Make) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,18 @@ def test_a_reader_does_not_migrate(state_url: str) -> None:
     execute(state_url, f"UPDATE {VERSION_TABLE} SET version_num = '0000'")
     with pytest.raises(StateError, match="migrated by the next command that acts"):
         State.open(state_url, exclusive=False)
+
+
+def test_a_state_that_others_work_on_is_not_migrated(postgres_url: str) -> None:
+    """Workers of the earlier version would go on beside it."""
+    with State.open(postgres_url) as old:
+        with old.begin() as tx:
+            tx.workers.join("w1", "alpha", 4711, "0.0.9", timedelta(minutes=1))
+        execute(postgres_url, f"UPDATE {VERSION_TABLE} SET version_num = '0005'", "DROP TABLE portions")
+        with pytest.raises(StateError, match=r"others are at work on it: process 4711 on alpha \(weft 0\.0\.9\); stop"):
+            State.open(postgres_url)
+        execute(postgres_url, "UPDATE workers SET ended_at = now()")
+    State.open(postgres_url).close()
 
 
 def test_a_migration_that_fails_leaves_nothing(state_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +14,12 @@ import pytest
 from weft import around
 from weft.records import Hint
 from weft.runtime import Runtime
+from weft.state.issues import Issue
+from weft.state.links import Link
 from weft.sync.cycle import run_flow
+from weft.sync.flow import build
+from weft.sync.run import Run
+from weft.sync.settle import Settlement
 
 Act = Callable[[Runtime], Awaitable[None]]
 
@@ -233,3 +240,32 @@ async def test_a_pass_hands_its_records_over_to_idle_workers(world: Any) -> None
         await helper
     assert {row["phoneNumber"] for row in world.erp.rows("customers").values()} == {"8"}
     await settled(world)
+
+
+async def test_a_wait_that_is_stored_with_the_link_it_waits_for_is_woken(world: Any) -> None:
+    """Two workers settle at the same moment, a parent and its child: neither saw what the other one stored."""
+    if world.state_url.startswith("sqlite"):
+        pytest.skip("has one writer at a time")
+    async with world.runtime() as runtime, world.runtime() as other:
+        parent = Settlement(Run(other, await build(other, "customers"), "changes"))
+        child = Settlement(Run(runtime, await build(runtime, "orders"), "changes"))
+        now = runtime.clock.now()
+        parent.new_links.append(Link("customer", "crm", "Accounts", "A1", "erp", "customers", "C1", now, now))
+        waits = {"waits_entity": "customer", "waits_connection": "crm", "waits_key": "A1"}
+        child.put_issue(Issue("orders", "sales_order", "waiting", now, now, "left", "crm", key="O1", **waits))
+        child.waits.append(("customer", "crm", "erp", "A1"))
+        stored, committed = threading.Event(), threading.Event()
+
+        def store(tx: Any) -> None:
+            child._store(tx)
+            stored.set()
+            committed.wait(0.5)
+
+        async def settle_parent() -> None:
+            await asyncio.to_thread(stored.wait, 30)
+            await other.state.write(parent._store)
+            committed.set()
+
+        await asyncio.gather(runtime.state.write(store), settle_parent())
+        [issue] = await runtime.state.read(lambda tx: tx.issues.due(now + timedelta(minutes=1)))
+        assert issue.key == "O1"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from weft import around
+from weft.sync.cycle import run_flow
 
 REVIEW = """
 mappings:
@@ -149,3 +150,50 @@ async def test_what_fails_for_a_pair_is_told_once(world: Any) -> None:
     assert await world.issues() == []
     row = world.erp.rows("items")[item]
     assert (row["displayName"], row["unitPrice"]) == ("Stool", Decimal(8))
+
+
+async def test_a_parent_whose_flow_is_paused_is_not_brought_in(world: Any) -> None:
+    """A pause holds for everybody, for the records of another flow that need it as well."""
+    account = world.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    world.crm.put("Orders", CustomerId=account, Reference="R1", Total=Decimal(1))
+    await world.tell(lambda tx: tx.pauses.pause("customers", "kim", "month end", world.clock.now()))
+    async with world.runtime() as runtime:
+        report = await run_flow(runtime, "orders")
+        assert (report.error, world.erp.rows("customers")) == ("", {})
+        [issue] = await runtime.state.read(lambda tx: tx.issues.page())
+        assert (issue.kind, issue.waits_entity) == ("waiting", "customer")
+    await world.tell(lambda tx: tx.pauses.resume("customers", "kim", world.clock.now()))
+    await world.sync()
+    assert (len(world.erp.rows("customers")), len(world.erp.rows("salesOrders"))) == (1, 1)
+
+
+async def test_a_clock_that_ran_ahead_hides_no_delete(world: Any) -> None:
+    """Once it is right again, the sweeps of those days lie in the future."""
+    world.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    key = world.crm.put("Accounts", Name="Contoso", Tax="DE2")
+    await world.sync("customers")
+    world.clock.forward(days=400)
+    await world.sync("customers")
+    world.clock.forward(days=-398)
+    world.crm.remove("Accounts", key)
+    await world.sync("customers")
+    assert [(issue.kind, issue.key) for issue in await world.issues()] == [("delete", key)]
+
+
+async def test_a_record_that_moves_to_one_that_is_linked_stops_nobody(world: Any) -> None:
+    """Two customers of the ERP are merged, and both were somebody's counterpart."""
+    first, second = (world.crm.put("Accounts", Name=name, Tax=name) for name in ("Adatum", "Contoso"))
+    await world.sync("customers")
+    gone, stays = (
+        key for name in ("Adatum", "Contoso")
+        for key, row in world.erp.rows("customers").items() if row["displayName"] == name
+    )  # fmt: skip
+    world.erp.move("customers", gone, "customers", stays, reason="merged")
+    world.crm.edit("Accounts", first, Phone="1")
+    world.crm.edit("Accounts", second, Phone="2")
+    await world.sync("customers")
+    assert world.erp.rows("customers")[stays]["phoneNumber"] == "2"
+    [issue] = await world.issues()
+    assert (issue.kind, issue.key, stays in issue.reason) == ("review", first, True)
+    again = await world.sync("customers", sweep=True)
+    assert [report.error for report in again] == [""]

@@ -58,9 +58,14 @@ class Limits(Strict):
         """The bounds that hold for a connection."""
         own = self.connections.get(connection)
         return ConnectionLimits(
-            concurrency=(own and own.concurrency) or self.concurrency,
+            concurrency=self.requests(connection),
             timeout=(own and own.timeout) or self.timeout,
         )
+
+    def requests(self, connection: str) -> int:
+        """How many requests may be under way at a time on a connection, from all workers together."""
+        own = self.connections.get(connection)
+        return (own and own.concurrency) or self.concurrency
 
 
 __all__ = ["Connection", "ConnectionLimits", "Document", "FlowConfig", "Limits", "Log"]

@@ -25,8 +25,7 @@ log = logging.getLogger("weft.jobs")
 def shares_of(runtime: Runtime) -> Shares:
     """None yet of the limits that the configuration sets."""
     limits = runtime.config.limits
-    whole = {name: limits.of(name).concurrency or limits.concurrency for name in runtime.config.connections}
-    return Shares(whole, runtime.state.worker)
+    return Shares({name: limits.requests(name) for name in runtime.config.connections}, runtime.state.worker)
 
 
 async def look_around(

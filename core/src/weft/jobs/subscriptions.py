@@ -49,9 +49,9 @@ class Subscriber:
     async def look(self) -> None:
         """Subscribe or renew where that is due. Failures are told, and tried again later."""
         state, now = self.runtime.state, self.runtime.clock.now()
-        asked = {one.flow for one in await state.read(lambda tx: tx.requests.waiting()) if one.what == "subscribe"}
-        wanted = {name for flow in asked if flow in self.runtime.config.flows
-                  for name in self.runtime.config.flows[flow].between}  # fmt: skip
+        asked = [one for one in await state.read(lambda tx: tx.requests.waiting()) if one.what == "subscribe"]
+        wanted = {name for one in asked if one.flow in self.runtime.config.flows
+                  for name in self.runtime.config.flows[one.flow].between}  # fmt: skip
         for name in self.connections():
             if self.public_url is None:
                 self._told(name, "server.public_url is not set: no address to push to")
@@ -59,7 +59,7 @@ class Subscriber:
             if name in wanted or (self._may_try(name) and await self._due(name, now)):
                 await self._subscribe(name, self.public_url)
         if asked:
-            await state.write(lambda tx: tx.requests.taken([r for r in tx.requests.waiting() if r.what == "subscribe"]))
+            await state.write(lambda tx: tx.requests.taken(asked))
 
     def _may_try(self, connection: str) -> bool:
         return elapsed() >= self._tried.get(connection, (0.0, 0.0))[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -167,6 +167,12 @@ class Issues:
             query = update(table).where(OPEN, sql.among_ids(self._db, table.c.id, batch))
             woken += self._db.execute(query.values(next_try_at=at, updated_at=at)).rowcount
         return woken
+
+    def in_turn(self, waited_for: Collection[str], linked: Collection[str]) -> None:
+        """Until the transaction ends whoever is about to wait for links of an entity comes before or after those that
+        store such links, who do not wait for each other."""
+        for entity in sorted({*waited_for, *linked}):  # in one order for everybody
+            sql.in_turn(self._db, f"links of {entity}", shared=entity not in waited_for)
 
     def wake(self, entity: str, connection: str, keys: Sequence[str], at: datetime) -> int:
         """Make due whatever waits for these records, whose links exist now. Returns how many."""

@@ -6,11 +6,11 @@ import re
 import uuid
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, inspect, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from weft.errors import StateError
 from weft.state.place import Place
-from weft.state.tables import VERSION_TABLE, meta, metadata
+from weft.state.tables import VERSION_TABLE, meta, metadata, workers
 
 SCHEMA = "0006"
 """The newest revision in ``migrations/versions`` (a test compares), so that opening needs no alembic."""
@@ -56,6 +56,23 @@ def is_current(connection: Connection, place: Place, *, may_write: bool, create:
     return False
 
 
+def _require_alone(connection: Connection, place: Place) -> None:
+    """An earlier version does not know what the later one relies on: its workers must not write beside it."""
+    if not inspect(connection).has_table(workers.name):
+        return
+    there = connection.execute(
+        select(workers.c.host, workers.c.pid, workers.c.version)
+        .where(workers.c.ended_at.is_(None), workers.c.expires_at > func.clock_timestamp())
+        .order_by(workers.c.started_at)
+    ).all()
+    if there:
+        names = ", ".join(f"process {one.pid} on {one.host} (weft {one.version})" for one in there)
+        raise StateError(
+            f"the state {place} must be migrated for this weft, and others are at work on it: {names}; "
+            "stop them, which loses nothing, and start again"
+        )
+
+
 def migrate(connection: Connection, place: Place, *, to: str = SCHEMA) -> None:
     """Apply what is missing (up to a version) within the caller's transaction; all of it or nothing."""
     from alembic import command
@@ -66,6 +83,7 @@ def migrate(connection: Connection, place: Place, *, to: str = SCHEMA) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if found_version(connection) == to:
             return
+        _require_alone(connection, place)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -71,11 +71,13 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield batch
 
 
-def in_turn(connection: Connection, name: str) -> None:
-    """Until the transaction ends nobody else gets past here with this name. SQLite has one writer at a time anyway."""
+def in_turn(connection: Connection, name: str, *, shared: bool = False) -> None:
+    """Until the transaction ends nobody else gets past here with this name, ``shared``: but those that share it, too.
+    SQLite has one writer at a time anyway."""
     if not is_sqlite(connection):
         key = int.from_bytes(hashlib.sha256(f"weft {name}".encode()).digest()[:8], "big", signed=True)
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
+        take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        connection.execute(select(take(key)))
 
 
 def upsert(connection: Connection, table: Table) -> Any:

@@ -24,9 +24,11 @@ from weft.sync.changes import changes, followed, is_new, sweep_all, sweep_due
 from weft.sync.first import first_load, lend_a_hand
 from weft.sync.flow import build
 from weft.sync.guards import GuardStop
+from weft.sync.held import held
 from weft.sync.parents import Parents
 from weft.sync.pending import hinted, leftovers, pending, reading, recheck, retry_due
 from weft.sync.pipeline import Pipeline
+from weft.sync.rates import require_same_base
 from weft.sync.run import Held, Mode, Planned, Progress, Run
 
 if TYPE_CHECKING:
@@ -165,6 +167,7 @@ async def run_flow(
     try:
         try:
             flow = await build(runtime, name)
+            await require_same_base(runtime, flow)
         except Exception as error:  # whatever is wrong with one flow, the others go on
             state, text, code = _judged(runtime, name, error)
             return Report(name, "", state, {}, started, runtime.clock.now(), text, code)
@@ -291,9 +294,15 @@ def _pipeline(run: Run) -> Pipeline:
 async def _fetch_parents(child: Run, flow_name: str, connection: str, object_name: str, keys: list[str]) -> int:
     """Bring parents into agreement inside their child's run; returns how many were looked at."""
     runtime = child.runtime
-    if await runtime.state.read(lambda tx: tx.runs.loading(flow_name)):
-        return 0  # they are on their way
+    config = {flow_name: runtime.config.flow(flow_name)}
+
+    def hindered(tx: Tx) -> bool:
+        return tx.runs.loading(flow_name) or bool(held(config, tx, child.now))
+
+    if await runtime.state.read(hindered):
+        return 0  # they are on their way, or must not move now
     flow = await build(runtime, flow_name)
+    await require_same_base(runtime, flow)
     run = Run(runtime, flow, "keys", lane=child.lane, depth=child.depth + 1)
     found = reading(flow, connection, object_name)
     if found is None:

@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from weft.records import Hint, Moved, Side, Target
-from weft.state.aliases import Alias
+from weft.records import Hint, Side, Target
 from weft.state.links import Link
 from weft.sync.capture import fetch
 from weft.sync.claims import SOON, Claim
@@ -19,6 +18,7 @@ from weft.sync.deliver import Delivery, deliver
 from weft.sync.guards import allow
 from weft.sync.identify import Identified
 from weft.sync.known import key_of
+from weft.sync.moves import follow, note_gone, rivals
 from weft.sync.settle import Settlement
 from weft.sync.work import Base, Half, Work, other
 
@@ -40,7 +40,7 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
     if why == "moved":
         for moved_link, moved_side, moved in identified.moved:
             if moved_link is link:
-                follow(run, link, moved_side, moved, settlement)
+                follow(run, work, moved_side, moved, settlement, identified.rivals.get(link.id))
         return False
     connection = work.pair.connection_of(side)
     if why == "invisible":
@@ -59,7 +59,7 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
     policy = policy_of(run, work, work.origin)
     if policy in ("delete", "deactivate") and run.flow.writes(work.origin) and not _edited(work, work.origin):
         return True
-    _note_gone(link, side, settlement)
+    note_gone(link, side, settlement)
     if policy == "ignore":
         settlement.journal(work, "delete", "ignored", f"deleted on {connection}; the flow ignores deletes", side=side)
         return False
@@ -74,39 +74,6 @@ def other_side_missing(run: Run, work: Work, identified: Identified, settlement:
     )
     settlement.journal(work, "delete", "asked", side=side)
     return False
-
-
-def follow(run: Run, link: Link, side: Side, moved: Moved, settlement: Settlement) -> None:
-    """A record lives on elsewhere: the link goes along where the flow maps that object, else it ends."""
-    end = run.flow.end(side, link.left_connection if side == "left" else link.right_connection)
-    now = run.now
-    settlement.aliases.append(
-        Alias(
-            run.flow.entity.name,
-            end.connection,
-            link.left_company if side == "left" else link.right_company,
-            link.left_object if side == "left" else link.right_object,
-            moved.key,
-            link.id,
-            moved.reason,
-            now,
-        )
-    )
-    variant = next((name for name, c in end.mappings.items() if c.mapping.object.read == moved.to_object), None)
-    if variant is None:
-        _note_gone(link, side, settlement)
-        reason = f"{moved.reason or 'moved'} to {moved.to_object}({moved.to_key})"
-        settlement.journal(None, "move", "moved", reason, side=side, left=link.left_key, right=link.right_key)
-        return
-    if side == "left":
-        link.left_object, link.left_key, link.left_variant = moved.to_object, moved.to_key, variant
-        link.left_company, link.left_print = moved.to_company or link.left_company, None
-    else:
-        link.right_object, link.right_key, link.right_variant = moved.to_object, moved.to_key, variant
-        link.right_company, link.right_print = moved.to_company or link.right_company, None
-    settlement.links[link.id] = link
-    settlement.hints.append((end.connection, Hint(moved.to_object, moved.to_key, moved.to_company)))
-    settlement.journal(None, "move", "moved", moved.reason, side=side, left=link.left_key, right=link.right_key)
 
 
 def rerouted(run: Run, work: Work, target: Target, settlement: Settlement) -> None:
@@ -136,11 +103,6 @@ def policy_of(run: Run, work: Work, survivor: Side) -> str:
     if policy == "deactivate" and not work.pair.mapping(survivor).mapping.deactivate:
         return "ask"
     return policy
-
-
-def _note_gone(link: Link, side: Side, settlement: Settlement) -> None:
-    link.state = "left_gone" if side == "left" else "right_gone"
-    settlement.links[link.id] = link
 
 
 async def suspected(run: Run, side: Side, links: Sequence[Link]) -> None:
@@ -184,6 +146,9 @@ async def asked(run: Run, side: Side, links: Sequence[Link]) -> None:
         held = {key_of(link, side): Base.read(_base(link, side)).fields for link in group}
         fetched = await fetch(run, end, compiled, company, list(held), held)
         settlement = Settlement(run)
+        taken = await rivals(
+            run, [(one, side, fetched.moved[k]) for one in group if (k := key_of(one, side)) in fetched.moved]
+        )
         gone: list[Work] = []
         for link in group:
             key = key_of(link, side)
@@ -195,7 +160,7 @@ async def asked(run: Run, side: Side, links: Sequence[Link]) -> None:
             elif key in fetched.gone:
                 gone.append(work)
             elif key in fetched.moved:
-                follow(run, link, side, fetched.moved[key], settlement)
+                follow(run, work, side, fetched.moved[key], settlement, taken.get(link.id))
             elif key in fetched.invisible:
                 settlement.issue(
                     work,
@@ -243,7 +208,7 @@ async def vanished(run: Run, side: Side, works: Sequence[Work], settlement: Sett
         connection = work.pair.connection_of(side)
         settlement.let_go(link)
         if policy == "ignore" or not run.flow.writes(other(side)):
-            _note_gone(link, side, settlement)
+            note_gone(link, side, settlement)
             settlement.journal(
                 work,
                 "delete",
@@ -254,7 +219,7 @@ async def vanished(run: Run, side: Side, works: Sequence[Work], settlement: Sett
                 right=link.right_key,
             )
         elif policy == "ask":
-            _note_gone(link, side, settlement)
+            note_gone(link, side, settlement)
             settlement.issue(
                 work,
                 "delete",
@@ -314,7 +279,7 @@ async def carry_out(
                 )
                 continue
             if policy is None and _edited(work, side):
-                _note_gone(work.link, other(side), settlement)
+                note_gone(work.link, other(side), settlement)
                 settlement.issue(
                     work,
                     "delete",
@@ -347,7 +312,7 @@ async def carry_out(
             settlement.solve(work, ("delete", "failed"))
             if delivery.op == "deactivate":
                 # The record is still there: without its link it would come back as a new one.
-                _note_gone(work.link, other(side), settlement)
+                note_gone(work.link, other(side), settlement)
             else:
                 settlement.dropped_links.append(work.link.id)
         else:
@@ -438,7 +403,7 @@ async def unseen(run: Run, side: Side, epoch: int, read_page: int = 500) -> None
                     entity=flow.entity.name,
                     left_connection=flow.left.connection,
                     right_connection=connection,
-                    epoch_below=epoch,
+                    epoch_not=epoch,
                 )
 
             links: list[Any] = await run.runtime.state.read(read)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +43,23 @@ MOST = 16
 """Pages under way, however many workers there are."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some staged records of one place, which was read after the settlement ``mark``."""
+
+    end: End
+    company: str
+    compiled: CompiledMapping
+    records: Sequence[Caught]
+    mark: int
+
+    @property
+    def keys(self) -> list[str]:
+        return [one.record.key for one in self.records]
+
+
 Value = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -141,7 +159,7 @@ async def lend_a_hand(run: Run, pipeline: Pipeline) -> None:
 async def _bring_portion(run: Run, pipeline: Pipeline, staged: Staged) -> None:
     end = run.flow.end("left" if staged.side == "left" else "right", staged.connection)
     compiled = end.mappings[staged.variant]
-    await _bring(run, pipeline, end, staged.company, compiled, staged.records, staged.mark)
+    await _bring(run, pipeline, Batch(end, staged.company, compiled, staged.records, staged.mark))
 
 
 async def _together(reads: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -209,36 +227,26 @@ def _place_of(link: Link, side: Side) -> Place:
 async def _bring_all(
     run: Run, pipeline: Pipeline, scratch: Scratch, matcher: StagedMatcher, shared: Shared, mark: int
 ) -> None:
+    async def bring(batch: Batch) -> None:
+        if run.runtime.others and not run.plan_only:
+            await _offer(run, pipeline, batch, shared)
+        else:
+            await _bring(run, pipeline, batch)
+        matcher.release(batch.end, batch.keys)
+
     for end in run.flow.ends():
         for company in end.companies:
             for variant, compiled in end.listed.items():
                 size = max(PAGE, run.flow.config.batch)
                 pages = scratch.pages(Place(end.side, end.connection, company, variant), size)
 
-                async def bring(
-                    page: list[Caught], end: End = end, company: str = company, compiled: CompiledMapping = compiled
-                ) -> None:
-                    if run.runtime.others and not run.plan_only:
-                        await _offer(run, pipeline, end, company, compiled, page, mark, shared)
-                    else:
-                        await _bring(run, pipeline, end, company, compiled, page, mark)
-                    matcher.release(end, [one.record.key for one in page])
-
-                await _overlapping(run, pages, bring)
+                await _overlapping(run, (Batch(end, company, compiled, page, mark) for page in pages), bring)
 
 
-async def _offer(
-    run: Run,
-    pipeline: Pipeline,
-    end: End,
-    company: str,
-    compiled: CompiledMapping,
-    page: Sequence[Caught],
-    mark: int,
-    shared: Shared,
-) -> None:
-    """What is new in a staged page, for any worker; returns once all of it is settled."""
-    fresh, reread = await _sorted(run, end, company, page, mark)
+async def _offer(run: Run, pipeline: Pipeline, batch: Batch, shared: Shared) -> None:
+    """What is new in a batch, for any worker; returns once all of it is settled."""
+    end, company = batch.end, batch.company
+    fresh, reread = await _sorted(run, batch)
     targets: dict[Target, list[Caught]] = defaultdict(list)
     if end.side == "right":
         targets[Target(end.connection, company)] = fresh
@@ -252,29 +260,27 @@ async def _offer(
         far = run.flow.left if end.side == "right" else run.flow.rights[target.connection]
         found = await pipeline.matcher.candidates(run, end, far, target, ones)
         answers[target] = {one.record.key: found.get(one.record.key) or Candidates() for one in ones}
-    variant = compiled.mapping.variant
+    variant = batch.compiled.mapping.variant
     if fresh:
-        await shared.bring(Staged(end.side, end.connection, company, variant, mark, fresh, answers, {}))
+        await shared.bring(Staged(end.side, end.connection, company, variant, batch.mark, fresh, answers, {}))
     if reread:
-        await pipeline.keys(end, compiled, company, reread)
+        await pipeline.keys(end, batch.compiled, company, reread)
     run.tell()
 
 
-async def _overlapping(
-    run: Run, pages: Iterator[list[Caught]], bring: Callable[[list[Caught]], Awaitable[None]]
-) -> None:
-    """A few pages under way at a time. After a failure no other begins, those under way are finished:
+async def _overlapping(run: Run, batches: Iterator[Batch], bring: Callable[[Batch], Awaitable[None]]) -> None:
+    """A few batches under way at a time. After a failure no other begins, those under way are finished:
     what they have sent must be settled."""
     running: set[asyncio.Future[None]] = set()
     failed: list[BaseException] = []
     try:
-        for page in pages:
+        for batch in batches:
             if len(running) >= min(AT_ONCE * (1 + run.runtime.others), MOST):
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 failed += [error for one in done if (error := one.exception()) is not None]
                 if failed:
                     break
-            running.add(asyncio.ensure_future(bring(page)))
+            running.add(asyncio.ensure_future(bring(batch)))
         if running:
             done, running = await asyncio.wait(running)
             failed += [error for one in done if (error := one.exception()) is not None]
@@ -340,20 +346,13 @@ def _values(compiled: CompiledMapping, rules: Sequence[tuple[str, ...]], canonic
     return [(rule, value) for rule, value in found if value is not None]
 
 
-async def _bring(
-    run: Run,
-    pipeline: Pipeline,
-    end: End,
-    company: str,
-    compiled: CompiledMapping,
-    page: Sequence[Caught],
-    mark: int,
-) -> None:
-    """One staged page through the cycle."""
-    fresh, reread = await _sorted(run, end, company, page, mark)
+async def _bring(run: Run, pipeline: Pipeline, batch: Batch) -> None:
+    """One batch through the cycle."""
+    end, company, compiled = batch.end, batch.company, batch.compiled
+    fresh, reread = await _sorted(run, batch)
     settlement = Settlement(run)
     keys = [one.record.key for one in fresh]
-    async with pipeline.claimed(end, compiled, company, keys, settlement, mark) as claim:
+    async with pipeline.claimed(end, compiled, company, keys, settlement, batch.mark) as claim:
         fresh = [one for one in fresh if one.record.key not in claim.refused]
         await pipeline.caught(end, compiled, company, fresh, settlement, claim)
         await settlement.commit(claim)
@@ -363,15 +362,14 @@ async def _bring(
     run.tell()
 
 
-async def _sorted(
-    run: Run, end: End, company: str, page: Sequence[Caught], mark: int
-) -> tuple[list[Caught], list[str]]:
+async def _sorted(run: Run, batch: Batch) -> tuple[list[Caught], list[str]]:
     """Records that have no link, and the keys of those that are to be read fresh: what is linked by now needs no
     look at all, or else its staged copy may be older than a link that was settled after the ``mark``."""
-    links = await links_of(run, end, company, [one.record.key for one in page])
+    end = batch.end
+    links = await links_of(run, end, batch.company, batch.keys)
     fresh: list[Caught] = []
     reread: list[str] = []
-    for one in page:
+    for one in batch.records:
         known = links.get(one.record.key)
         if not known:
             fresh.append(one)
@@ -380,6 +378,6 @@ async def _sorted(
         incomplete = end.side == "left" and len(known) < len(run.flow.rights)
         if prints == {one.print} and not incomplete:
             run.counts["unchanged"] += 1
-        elif None in prints or incomplete or any(link.settled <= mark for link in known):
+        elif None in prints or incomplete or any(link.settled <= batch.mark for link in known):
             reread.append(one.record.key)
     return fresh, reread

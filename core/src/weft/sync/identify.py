@@ -59,6 +59,8 @@ class Identified:
     works: list[Work] = field(default_factory=list)
     ambiguous: list[tuple[Work, Candidates]] = field(default_factory=list)
     moved: list[tuple[Link, Side, Moved]] = field(default_factory=list)
+    rivals: dict[int, Link] = field(default_factory=dict)
+    """By id of links whose record moved to one that has a link already: that link."""
     refused: set[str] = field(default_factory=set)
     """Keys of records whose counterpart, or a duplicate of theirs, somebody else is at."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from weft.records import Hint, Problem, Record, Side, Target
 from weft.state.cursors import Cursor
 from weft.state.links import Link
-from weft.sync import deletes, orphans, results
+from weft.sync import deletes, moves, orphans, results
 from weft.sync.capture import Fetched, fetch, unsettled
 from weft.sync.claims import AT_ONCE, SOON, Claim
 from weft.sync.deliver import deliver
@@ -172,6 +172,7 @@ class Pipeline:
             else:
                 fresh.append(one)
         await read_others(run, linked, identified)
+        identified.rivals = await moves.rivals(run, identified.moved)
         gone: dict[Side, list[Work]] = defaultdict(list)
         for work in linked:
             other_half = work.right if work.origin == "left" else work.left

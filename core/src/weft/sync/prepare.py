@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from weft.sync.settle import Settlement
 
 
+@dataclass(frozen=True, slots=True)
+class _Wave:
+    """What the works of one wave are decided with; ``children`` are the linked lines of documents, by link."""
+
+    run: Run
+    translations: Translations
+    children: dict[int, list[ChildLink]]
+    settlement: Settlement
+
+
 @dataclass(slots=True)
 class Prepared:
     """The writes of one wave, with what they were decided from."""
@@ -47,7 +57,7 @@ async def prepare(run: Run, works: Sequence[Work], parents: Parents, settlement:
     missing = {ask for ask in wanted if ask not in translations}
     if missing and await parents.fetch(missing):
         translations.update(await translate(run.runtime.state, missing))
-    children = await _children(run, works)
+    wave = _Wave(run, translations, await _children(run, works), settlement)
     out = Prepared([], [])
     for work in works:
         if work.due:
@@ -55,7 +65,7 @@ async def prepare(run: Run, works: Sequence[Work], parents: Parents, settlement:
             work.due = ()
             continue
         try:
-            deliveries = _deliveries(run, work, translations, children, settlement)
+            deliveries = _deliveries(wave, work)
         except Exception as error:
             if not of_record(error):
                 raise
@@ -83,34 +93,23 @@ async def _children(run: Run, works: Sequence[Work]) -> dict[int, list[ChildLink
     return await run.runtime.state.read(read) if ids else {}
 
 
-def _deliveries(
-    run: Run,
-    work: Work,
-    translations: Translations,
-    children: dict[int, list[ChildLink]],
-    settlement: Settlement,
-) -> list[Delivery] | None:
+def _deliveries(wave: _Wave, work: Work) -> list[Delivery] | None:
     """As :func:`_decide`, for pairs of which one half is missing as well."""
     if work.missing is None:
-        return _decide(run, work, translations, children, settlement)
-    delivery = _create(run, work, work.missing, translations, settlement)
+        return _decide(wave, work)
+    delivery = _create(wave, work, work.missing)
     return None if delivery is None else [delivery]
 
 
-def _decide(
-    run: Run,
-    work: Work,
-    translations: Translations,
-    children: dict[int, list[ChildLink]],
-    settlement: Settlement,
-) -> list[Delivery] | None:
+def _decide(wave: _Wave, work: Work) -> list[Delivery] | None:
     """The writes one pair needs; an empty list when it needs none, None when it must not go on."""
+    settlement, translations = wave.settlement, wave.translations
     left, right = work.left.canonical, work.right.canonical
     if left is None or right is None:
         settlement.unreadable(work)
         return None
     pair = work.pair
-    entity = run.flow.entity
+    entity = wave.run.flow.entity
     right_as_left = theirs(right, entity, work, "right", translations)
     left_as_right = theirs(left, entity, work, "left", translations)
     shared = pair.shared
@@ -122,7 +121,7 @@ def _decide(
         chosen=work.chosen,
     )
     work.decision = decision
-    work.lines = _lines(run, work, left, right, children, translations)
+    work.lines = _lines(wave, work, left, right)
     settlement.quarantine(work)
     for field_name, value in work.edited.items():
         for fields in (decision.to_left, decision.to_right):
@@ -149,20 +148,13 @@ def _decide(
     return settlement.approved(work, deliveries)
 
 
-def _lines(
-    run: Run,
-    work: Work,
-    left: Canonical,
-    right: Canonical,
-    children: dict[int, list[ChildLink]],
-    translations: Translations,
-) -> LinesDecision | None:
+def _lines(wave: _Wave, work: Work, left: Canonical, right: Canonical) -> LinesDecision | None:
     pair = work.pair
     if not pair.collections:
         return None
-    types = run.flow.entity.lines
+    types = wave.run.flow.entity.lines
     known: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
-    for child in children.get(work.link.id, ()) if work.link is not None else ():
+    for child in wave.children.get(work.link.id, ()) if work.link is not None else ():
         known[child.collection].append((child.id, child.left_key, child.right_key))
     linked = {key for found in known.values() for one in found for key in one[1:]}
     for collection, line_id, left_key, right_key in work.recalled:
@@ -170,7 +162,7 @@ def _lines(
             known[collection].append((line_id, left_key, right_key))
 
     def in_other_terms(collection: str, line: Canonical, side: Side) -> dict[str, Any]:
-        return theirs(line, types[collection], work, side, translations)
+        return theirs(line, types[collection], work, side, wave.translations)
 
     pairs = []
     for name in pair.collections:
@@ -195,8 +187,9 @@ def _lines(
     )
 
 
-def _create(run: Run, work: Work, side: Side, translations: Translations, settlement: Settlement) -> Delivery | None:
+def _create(wave: _Wave, work: Work, side: Side) -> Delivery | None:
     """The create of the missing half, unless it must wait for something or somebody."""
+    run, settlement, translations = wave.run, wave.settlement, wave.translations
     if not run.flow.creates(side):
         settlement.unmatched(work, side)
         return None

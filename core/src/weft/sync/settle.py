@@ -27,6 +27,7 @@ from weft.sync.deliver import Delivery
 from weft.sync.flips import Flips
 from weft.sync.run import Held
 from weft.sync.showing import all_shown, masked, shown
+from weft.sync.waking import Wait, in_turn, wake
 from weft.sync.work import Caught, Work, label, other
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ class Settlement:
     """Writes that guards watch and that took place, by kind."""
     reserved: list[tuple[str, int, int]] = field(default_factory=list)
     """What guards have counted before it was sent: (kind, id of the note, how many)."""
-    waits: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """Records waited for: (entity, connection, connection of the missing counterpart, key)."""
+    waits: list[Wait] = field(default_factory=list)
     approvals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     granted: set[str] = field(default_factory=set)
     used: list[str] = field(default_factory=list)
@@ -426,6 +426,7 @@ class Settlement:
     def _store(self, tx: Tx) -> None:
         now = self.run.now
         flow = self.run.flow
+        in_turn(tx, self.new_links, self.waits)
         if self.dropped_links or self.new_links or self.links:
             self._number(tx)
         if self.dropped_links:
@@ -464,16 +465,7 @@ class Settlement:
                 at=now, reason=reason, kinds=kinds, target=target,
             )  # fmt: skip
         tx.issues.upsert_many(list(self.issues.values()))
-        linked: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for link in self.new_links:
-            linked[link.entity, link.left_connection].append(link.left_key)
-            linked[link.entity, link.right_connection].append(link.right_key)
-        for (entity, connection), keys in linked.items():
-            tx.issues.wake(entity, connection, keys, now)
-        for entity, connection, there, key in self.waits:
-            # The link may have appeared between the look and this moment; nobody else would wake us then.
-            if tx.links.translate(entity, connection, there, [("", key)]):
-                tx.issues.wake(entity, connection, [key], now)
+        wake(tx, self.new_links, self.waits, now)
         for connection, hint in self.hints:
             tx.hints.put_many(flow.name, connection, [hint], now)
         for connection in {connection for connection, _ in self.handed}:
