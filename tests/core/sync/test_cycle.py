@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from weft import around
@@ -241,6 +242,35 @@ async def test_an_approval_parks_a_record(world) -> None:
     assert len(world.erp.rows("customers")) == 2
     assert await world.issues() == []
     assert world.crm.get("Accounts", key)["ErpNumber"]
+
+
+async def test_an_approval_holds_for_the_values_that_were_asked_for(world) -> None:
+    world.configure("owner: crm}", 'owner: crm, approve: "credit_limit > 1000"}')
+    key = world.crm.put("Accounts", Name="Big", Tax="DE2", Limit=Decimal(2000))
+    for limit, written in ((2000, []), (9_000_000, []), (9_000_000, [Decimal(9_000_000)])):
+        world.crm.edit("Accounts", key, Limit=Decimal(limit))
+        await world.sync("customers")
+        assert [row["creditLimit"] for row in world.erp.rows("customers").values()] == written
+        for issue in await world.issues(kind="approval"):
+            assert issue.payload["right"]["fields"]["credit_limit"] == limit
+            await world.tell(partial(grant, issue=issue, now=world.clock.now()))
+
+
+def grant(tx, issue, now) -> None:
+    tx.guards.answer("customers", issue.payload["subject"], "granted", "me", now)
+    tx.issues.retry([issue.id], now)
+
+
+async def test_a_question_that_has_lost_its_cause_is_withdrawn(world) -> None:
+    world.configure("owner: crm}", 'owner: crm, approve: "credit_limit > 1000"}')
+    key = world.crm.put("Accounts", Name="Big", Tax="DE2", Limit=Decimal(2000))
+    await world.sync("customers")
+    assert await world.tell(lambda tx: len(tx.guards.approvals())) == 1
+    world.crm.edit("Accounts", key, Limit=Decimal(5))
+    await world.sync("customers")
+    assert len(world.erp.rows("customers")) == 1
+    assert await world.issues() == []
+    assert await world.tell(lambda tx: len(tx.guards.approvals())) == 0
 
 
 async def test_verify_proves_agreement_and_finds_a_difference(world) -> None:

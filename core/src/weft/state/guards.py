@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from weft.state import sql
 from weft.state.tables import approvals
 from weft.state.tables import guards as table
+from weft.state.types import dump
 
 ApprovalState = Literal["asked", "granted", "refused", "used"]
 _CURRENT = ("asked", "granted", "refused")
@@ -75,9 +76,15 @@ class Guards:
         return self._db.execute(delete(table).where(table.c.flow == flow, table.c.kind == kind)).rowcount
 
     def ask(self, flow: str, subject: str, at: datetime, detail: Any = None) -> Approval:
-        """Ask for an approval, or return the question (or its answer) that stands already."""
+        """Ask for an approval, or return the question (or its answer) that stands already. ``detail`` is what is
+        asked for: an answer to something else does not stand, it is asked anew."""
         row = {"flow": flow, "subject": subject, "state": "asked", "by": "", "at": at, "detail": detail}
         self._db.execute(sql.upsert(self._db, approvals).on_conflict_do_nothing(), row)
+        found = Approval(*self._db.execute(self._current(flow, subject)).one())
+        if dump(found.detail) == dump(detail):
+            return found
+        again = update(approvals).where(approvals.c.id == found.id)
+        self._db.execute(again.values(state="asked", by="", at=at, detail=detail))
         return Approval(*self._db.execute(self._current(flow, subject)).one())
 
     def answer(self, flow: str, subject: str, state: Literal["granted", "refused"], by: str, at: datetime) -> bool:
@@ -100,6 +107,17 @@ class Guards:
             approvals.c.flow == flow, approvals.c.subject == subject, approvals.c.state.in_(_CURRENT)
         )
         return self._db.execute(statement).rowcount == 1
+
+    def withdraw_many(self, flow: str, subjects: Sequence[str]) -> int:
+        """Drop questions that no longer apply, answered or not. Returns how many."""
+        dropped = 0
+        for batch in sql.chunks(dict.fromkeys(subjects)):
+            statement = delete(approvals).where(
+                approvals.c.flow == flow, sql.among(self._db, approvals.c.subject, batch),
+                approvals.c.state.in_(_CURRENT),
+            )  # fmt: skip
+            dropped += self._db.execute(statement).rowcount
+        return dropped
 
     def approval(self, flow: str, subject: str) -> Approval | None:
         """The current question or answer about a subject; used ones do not count."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weft.records import Hint, Problem, Record, Side, Target
 from weft.state.cursors import Cursor
@@ -295,13 +295,13 @@ class Pipeline:
                     place = (side, work.pair.connection_of(side), record.company, record.object)
                     groups[place].append(work)
 
-        def read(tx: Tx) -> tuple[dict[tuple[Side, str, str, str], dict[str, list[Issue]]], set[str]]:
+        def read(tx: Tx) -> tuple[dict[tuple[Side, str, str, str], dict[str, list[Issue]]], dict[str, Any]]:
             found = {}
             for place, group in groups.items():
                 side = place[0]
                 keys = [c.record.key for w in group if (c := w.half(side).caught) is not None]
                 found[place] = tx.issues.for_keys(run.flow.name, *place, keys)
-            granted = {a.subject for a in tx.guards.approvals(run.flow.name, ("granted",))}
+            granted = {a.subject: a.detail for a in tx.guards.approvals(run.flow.name, ("granted",))}
             settlement.flips.load(tx, [work.link.id for work in works if work.link is not None])
             return found, granted
 

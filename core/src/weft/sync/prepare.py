@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.model.values import EMPTY, Fields
 from weft.records import Canonical, LineChange, Side
+from weft.sync import approvals
 from weft.sync.decide import Unlinked, View, decide
 from weft.sync.deliver import Delivery
 from weft.sync.isolate import of_record, problem
@@ -145,7 +146,7 @@ def _decide(wave: _Wave, work: Work) -> list[Delivery] | None:
             settlement.locked(work, side, canonical.locked, fields)
             continue
         deliveries.append(Delivery(work, side, "update", dict(fields), list(changes)))
-    return settlement.approved(work, deliveries)
+    return approvals.allowed(settlement, work, deliveries)
 
 
 def _lines(wave: _Wave, work: Work, left: Canonical, right: Canonical) -> LinesDecision | None:
@@ -221,8 +222,8 @@ def _create(wave: _Wave, work: Work, side: Side) -> Delivery | None:
         return None
     changes = work.lines.to_left if side == "left" else work.lines.to_right
     delivery = Delivery(work, side, "create", fields, list(changes))
-    allowed = settlement.approved(work, [delivery])
-    return allowed[0] if allowed else None
+    found = approvals.allowed(settlement, work, [delivery])
+    return found[0] if found else None
 
 
 def _resumed(work: Work, intent: Intent, source: Canonical) -> Delivery:

@@ -21,9 +21,9 @@ from weft.state.issues import Issue
 from weft.state.journal import Entry
 from weft.state.links import ChildLink, Link
 from weft.state.statistics import lag_name
+from weft.sync import approvals
 from weft.sync.claims import again
 from weft.sync.decide import Unlinked
-from weft.sync.deliver import Delivery
 from weft.sync.flips import Flips
 from weft.sync.run import Held
 from weft.sync.showing import all_shown, masked, shown
@@ -74,8 +74,11 @@ class Settlement:
     """What guards have counted before it was sent: (kind, id of the note, how many)."""
     waits: list[Wait] = field(default_factory=list)
     approvals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    granted: set[str] = field(default_factory=set)
+    granted: dict[str, Any] = field(default_factory=dict)
+    """Approvals that were given, by subject: what was asked for."""
     used: list[str] = field(default_factory=list)
+    passed: set[str] = field(default_factory=set)
+    """Subjects whose approval has let a write through."""
     flips: Flips = field(default_factory=Flips)
     forgotten: list[tuple[str, str]] = field(default_factory=list)
     """(connection, source key) of updates that need not be settled any more."""
@@ -386,22 +389,6 @@ class Settlement:
             work.stop = None
             self.journal(work, "decide", "quarantined", reason, fields={field_name: values})
 
-    def approved(self, work: Work, deliveries: list[Delivery]) -> list[Delivery]:
-        """Only what needs no approval, or has it."""
-        rule = self.run.flow.approve
-        if rule is None or not deliveries or not rule(work.source):
-            return deliveries
-        subject = f"record:{work.origin}:{work.source.object}({work.source.key})"
-        if subject in self.granted:
-            self.used.append(subject)
-            return deliveries
-        reason = f"needs approval: {self.run.flow.config.approve}"
-        detail: dict[str, Any] = {d.side: {"op": d.op, "fields": all_shown(d.fields)} for d in deliveries}
-        self.approvals.append((subject, detail))
-        self.issue(work, "approval", reason, code="approval", payload={"subject": subject, **detail})
-        self.journal(work, "deliver", "approval", reason, side=other(work.origin))
-        return []
-
     # -- the transaction ---------------------------------------------------------------------------
 
     async def commit(self, claim: Claim | None = None) -> None:
@@ -421,7 +408,7 @@ class Settlement:
         self.clear()
 
     def clear(self) -> None:
-        self.__init__(self.run, flips=self.flips, granted=self.granted)  # type: ignore[misc]
+        self.__init__(self.run, flips=self.flips, granted=self.granted, passed=self.passed)  # type: ignore[misc]
 
     def _store(self, tx: Tx) -> None:
         now = self.run.now
@@ -450,10 +437,12 @@ class Settlement:
             if happened[kind] < count:
                 tx.guards.correct(note, happened[kind])
             happened[kind] = max(0, happened[kind] - count)
-        for subject, detail in self.approvals:
-            tx.guards.ask(flow.name, subject, now, detail)
         for subject in self.used:
             tx.guards.use(flow.name, subject, now)
+        if flow.approve is not None:  # a question about what has succeeded without an answer is none any more
+            tx.guards.withdraw_many(flow.name, approvals.settled(self.solved))
+        for subject, detail in self.approvals:
+            tx.guards.ask(flow.name, subject, now, detail)
         # One statement a group, not a record: this is most of what settling a page costs.
         solved: dict[tuple[str, str, str, str, tuple[str, ...], str | None], list[str]] = defaultdict(list)
         for side, connection, company, object_name, key, kinds, target in self.solved:
