@@ -20,9 +20,10 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from weft.alerts.channels import Channels
-from weft.alerts.facts import gather
+from weft.alerts.facts import SAMPLES, gather
 from weft.alerts.watch import Watch, watching
 from weft.config.loading import InvalidConfig, load_text
+from weft.desk import status
 from weft.plugins import Plugins
 from weft.runtime import Runtime
 from weft.state import Issue, Run, State
@@ -205,6 +206,40 @@ async def test_a_channel_that_refuses_is_tried_again_and_the_other_is_told(
     clock.at += timedelta(seconds=31)
     await watch.look()
     assert (len(mailbox.mails), len(got)) == (1, 1)
+
+
+async def test_one_address_that_is_gone_does_not_make_the_other_repeat(
+    office: Any, mailbox: Mailbox, endpoint: tuple[str, list[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    url, got = endpoint
+    runtime = office(f'    both: {{url: ["{url}", "${{env:ALERT_MAIL}}"]}}')
+    clock, watch = runtime.clock, Watch(runtime)
+    mailbox.refuse = "550 nobody of that name"
+    with runtime.state.begin() as tx:
+        tx.issues.open(Issue("orders", "sales_order", "approval", clock.at, clock.at, key="record:1"))
+    for _ in range(3):
+        await watch.look()
+        clock.at += timedelta(hours=2)
+    assert len(got) == 1
+    assert "an address of both was not told" in caplog.text
+    with runtime.state.begin(writes=False) as tx:
+        assert tx.alerts.channels()["both"].error
+
+
+async def test_a_guard_is_seen_behind_any_number_of_approvals(office: Any, mailbox: Mailbox) -> None:
+    runtime = office()
+    at = runtime.clock.at
+    with runtime.state.begin() as tx:
+        tx.issues.upsert_many([
+            Issue("customers", "customer", "approval", at, at, key=f"{n}", code="approval") for n in range(250)
+        ])  # fmt: skip
+        tx.issues.open(Issue("customers", "customer", "approval", at, at, key="guard:deletes", code="guard",
+                             reason="30 deletes"))  # fmt: skip
+    with runtime.state.begin(writes=False) as tx:
+        facts = gather(tx, runtime.config, at, at)
+        assert status._guard(tx, "customers").startswith("30 deletes; weft issues approve")
+    assert [one.subject for one in facts.stopped] == ["deletes"]
+    assert [(one.count, len(one.samples)) for one in facts.issues] == [(250, SAMPLES)]
 
 
 async def test_a_sender_that_died_is_taken_over(office: Any, mailbox: Mailbox) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -13,9 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
+from weft.desk import journal
 from weft.desk.actions import ACTIONS, QUESTIONS
 from weft.server import api
 from weft.server.site import Site
+from weft.state.journal import Entry
+from weft.state.runs import Run
 from weft.sync.cycle import sync
 
 Client = Callable[..., httpx.AsyncClient]
@@ -194,6 +198,49 @@ async def test_the_journal_is_exported_whole_and_in_order(reader: httpx.AsyncCli
     for until, most in (("2020-01-01", 0), ("2100-01-01", len(ids)), ("2100-01-01T00:00:00+02:00", len(ids))):
         cut = (await reader.get(f"{BASE}/journal", params={"until": until, "limit": 1000})).json()["items"]
         assert len(cut) == most
+
+
+async def test_downloads_that_nobody_fetches_hold_nobody_up(guarded_site: Site) -> None:
+    """However many stand still, whoever else asks the state something is answered."""
+    state, now = guarded_site.runtime.state, guarded_site.now
+
+    def fill(tx: Any) -> None:
+        tx.runs.start(Run("long", "customers", "changes", now))
+        tx.journal.append_many("long", [Entry(now, "customers", "customer", "deliver", "updated") for _ in range(6000)])
+
+    await state.write(fill)
+    standing = []
+    for kind in journal.KINDS * 4:
+        pages = await state.read(partial(journal.Pages.begin, wanted=journal.Filter(run="long"), kind=kind))
+        text = api._stream(guarded_site, pages)
+        assert await anext(text) == kind.head
+        first = await anext(text)
+        assert first.count("\n") == journal.PAGE
+        standing.append(text)
+    async with asyncio.timeout(20):
+        assert await state.read(lambda tx: tx.runs.get("long")) is not None
+        await state.write(lambda tx: tx.journal.append_many("long", [Entry(now, "customers", "customer", "x", "late")]))
+        rest = "".join([piece async for piece in standing[0]])
+    assert rest.count("\n") == 6000 - journal.PAGE, "what came later is not in it"
+
+
+async def test_an_approval_given_on_a_stale_page_is_refused(guarded_site: Site, operator: httpx.AsyncClient) -> None:
+    issue = next(one for one in await found(operator, "approval"))["id"]
+    seen = (await operator.get(f"{BASE}/issues/{issue}")).json()["mark"]
+    body = {"ids": [issue], "seen": [seen]}
+
+    def change(tx: Any) -> None:
+        renewed = tx.issues.get(issue)
+        renewed.payload = {**renewed.payload, "right": {"op": "create", "fields": {"credit_limit": 9}}}
+        tx.issues.upsert_many([renewed])
+
+    before = await guarded_site.runtime.state.read(lambda tx: tx.issues.get(issue))
+    await guarded_site.runtime.state.write(change)
+    stale = await operator.post(f"{BASE}/issues/approve", json=body)
+    assert (stale.status_code, "has changed since you looked" in stale.text) == (409, True)
+    await guarded_site.runtime.state.write(lambda tx: tx.issues.upsert_many([before]))
+    assert (await operator.post(f"{BASE}/issues/approve", json=body)).json() == {"count": 1}
+    assert (await operator.post(f"{BASE}/issues/approve", json={**body, "seen": ["a", "b"]})).status_code == 422
 
 
 async def test_links_are_found_by_key(reader: httpx.AsyncClient) -> None:

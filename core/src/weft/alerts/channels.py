@@ -35,7 +35,7 @@ class _Said(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How sending went; ``words`` say why not, secrets masked."""
+    """How sending went: ``ok`` when an address took it. ``words`` say why others did not, secrets masked."""
 
     ok: bool
     words: str = ""
@@ -49,10 +49,10 @@ class Channels:
         :raises InvalidConfig: a secret is missing, or Apprise does not know an address; never shows one.
         """
         self._redactor = redactor
-        self._opened: dict[str, apprise.Apprise] = {}
+        self._opened: dict[str, list[apprise.Apprise]] = {}
         wrong: list[str] = []
         for name, channel in config.alerts.channels.items():
-            opened = self._opened[name] = apprise.Apprise()
+            self._opened[name] = []
             for index, written in enumerate(channel.url):
                 path = ("alerts", "channels", name, "url", index)
                 try:
@@ -60,6 +60,8 @@ class Channels:
                 except InvalidConfig as error:
                     wrong += error.problems
                     continue
+                opened = apprise.Apprise()
+                self._opened[name].append(opened)
                 with _listening():
                     if not opened.add(url):
                         where = config.where(*path, value=True)
@@ -71,20 +73,27 @@ class Channels:
             raise InvalidConfig(wrong)
 
     async def send(self, channel: str, title: str, text: str) -> Sent:
-        """Send one message to every address of a channel."""
+        """Send one message to every address of a channel. It is told once one of them has taken it: were it sent
+        again for the sake of another, the first would hear the same for as long as that one is gone."""
         title, text = self._redactor(title), self._redactor(text)
         with _listening() as said:
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    ok = await self._opened[channel].async_notify(
-                        title=title, body=text, body_format=apprise.NotifyFormat.TEXT
-                    )
-            except TimeoutError:
-                return Sent(False, f"no answer within {PATIENCE:g} s")
-            except Exception as error:  # whatever a service's plugin trips over, the others are still told
-                return Sent(False, self._redactor(f"{type(error).__name__}: {error}"))
-        words = self._redactor("; ".join(dict.fromkeys(said.words)))
-        return Sent(bool(ok), words or ("" if ok else "the service did not say why"))
+            answers = await asyncio.gather(*(self._send(one, title, text) for one in self._opened[channel]))
+        if all(ok for ok, _ in answers):
+            return Sent(True)
+        words = [*said.words, *(words for _, words in answers if words)] or ["the service did not say why"]
+        return Sent(any(ok for ok, _ in answers), self._redactor("; ".join(dict.fromkeys(words))))
+
+    @staticmethod
+    async def _send(address: apprise.Apprise, title: str, text: str) -> tuple[bool, str]:
+        """Whether one address took it, and why not as far as its service did not say so itself."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                ok = await address.async_notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT)
+        except TimeoutError:
+            return False, f"no answer within {PATIENCE:g} s"
+        except Exception as error:  # whatever a service's plugin trips over, the others are still told
+            return False, f"{type(error).__name__}: {error}"
+        return bool(ok), ""
 
 
 class _listening:

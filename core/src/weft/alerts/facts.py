@@ -148,8 +148,8 @@ def _issues(tx: Tx) -> tuple[list[OpenIssues], list[Stopped]]:
     since = since.where(issue_table.c.state == "open").group_by(issue_table.c.flow, issue_table.c.kind)
     oldest = {(flow, kind): at for flow, kind, at in tx.connection.execute(since)}
     for (flow, kind), count in sorted(tx.issues.counts().items()):
-        page = tx.issues.page(flow=flow, kind=kind, limit=100 if kind == "approval" else SAMPLES)
-        guards = [issue for issue in page if issue.code == "guard"]
+        guards = tx.issues.page(flow=flow, kind=kind, code="guard") if kind == "approval" else []
+        page = tx.issues.page(flow=flow, kind=kind, limit=SAMPLES + len(guards))
         stopped += [Stopped(flow, one.key.removeprefix("guard:"), one.opened_at, one.reason) for one in guards]
         others = [_sample(issue) for issue in page if issue.code != "guard"][:SAMPLES]
         if count > len(guards):

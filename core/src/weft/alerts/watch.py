@@ -84,7 +84,7 @@ class Watch:
         def settle(tx: Tx) -> None:
             if sent.ok:
                 _store(tx, told(alerts, ended))
-                tx.alerts.sent(channel, self._me, ended + self._settings.digest)
+                tx.alerts.sent(channel, self._me, ended + self._settings.digest, error=sent.words)
             else:
                 failures = state.failures + 1
                 tx.alerts.sent(channel, self._me, ended + pause(failures), failures, sent.words)
@@ -92,6 +92,8 @@ class Watch:
         await self._runtime.state.write(settle)
         if sent.ok:
             self._log.info("told %s on %s", title, channel)
+            if sent.words:
+                self._log.warning("an address of %s was not told: %s", channel, sent.words)
         else:
             self._log.warning("%s cannot be told anything: %s", channel, sent.words)
 

@@ -93,5 +93,5 @@ async def _send(app: App, names: list[str]) -> bool:
         sent = await opened.send(name, "weft: test", "This is a test. What needs a person is told here.")
         failed = failed or not sent.ok
         words = click.style("sent", fg="green") if sent.ok else click.style("not sent", fg="red")
-        click.echo(f"{name}: {words}" + (f": {console.clean(sent.words)}" if sent.words and not sent.ok else ""))
+        click.echo(f"{name}: {words}" + (f": {console.clean(sent.words)}" if sent.words else ""))
     return failed

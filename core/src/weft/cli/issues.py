@@ -201,7 +201,7 @@ def skip(app: App, ids: tuple[int, ...], reason: str) -> None:
 @click.pass_obj
 def approve(app: App, ids: tuple[int, ...]) -> None:
     """Allow, once, what an approval rule or a guard has stopped; the next sync does it."""
-    done = app.act(desk.approve, desk.SomeIssues(ids=list(ids)))
+    done = app.act(desk.approve, desk.Approve(ids=list(ids)))
     _told(done.count, "approved; the next weft sync goes on")
 
 

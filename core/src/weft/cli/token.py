@@ -31,7 +31,7 @@ def command(app: App, name: str, role: str, days: int | None, as_json: bool) -> 
     from weft.server.people import hash_of, make_token
 
     token = make_token()
-    expires = (app.now() + timedelta(days=days)).date().isoformat() if days is not None else None
+    expires = f"{app.now() + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" if days is not None else None
     entry = {"name": name, "role": role, "hash": hash_of(token), **({"expires": expires} if expires else {})}
     if as_json:
         console.print_json({"token": token, **entry})

@@ -39,7 +39,8 @@ class AlertChannel(Strict):
 
     url: Names = Field(
         description="address such as `mailtos://…`, `msteams://…` or `slack://…` "
-        "(every form: Apprise's documentation); holds secrets, so write `${env:…}`"
+        "(every form: Apprise's documentation); holds secrets, so write `${env:…}`. "
+        "Of several, one that takes the message is enough"
     )
     least: Severity = Field(default="info", description="least severe message that is sent there")
 

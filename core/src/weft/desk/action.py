@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, get_type_hints
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from weft.desk.desk import Desk
 
@@ -16,10 +17,43 @@ ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
 """Each may do all that those before it may."""
 
 
+Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""The number of a row, as far as the state can count."""
+
+
+def _in_time(value: datetime) -> datetime:
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies beyond the calendar") from None
+    return value
+
+
+Time = Annotated[datetime, AfterValidator(_in_time)]
+"""A time that the state can hold."""
+
+
 class Wanted(BaseModel):
-    """What an action is asked to do: unknown names are refused."""
+    """What an action is asked to do: unknown names are refused, and so is text that no database holds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _storable(self) -> Self:
+        for name in type(self).model_fields:
+            if _has_nul(getattr(self, name)):
+                raise ValueError(f"{name} holds a character NUL")
+        return self
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(inner) for inner in (*value, *value.values()))
+    if isinstance(value, list):
+        return any(_has_nul(inner) for inner in value)
+    return is_dataclass(value) and any(_has_nul(getattr(value, one.name)) for one in fields(value))
 
 
 class Count(BaseModel):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from weft.desk.action import Wanted, action
+from weft.desk.action import Number, Wanted, action
 from weft.desk.desk import Desk
 from weft.desk.errors import NotPossible
 from weft.desk.issues import advice, get, is_open
@@ -20,7 +20,7 @@ Which = Literal["left", "right"]
 class Resolve(Wanted):
     """``all``: the side that wins every field; or ``fields``: field -> side."""
 
-    id: int
+    id: Number
     all: Which | None = None
     fields: dict[str, Which] | None = None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from weft.desk.action import Count, Wanted, action
+from weft.desk.action import Count, Time, Wanted, action
 from weft.desk.desk import Desk
 from weft.desk.errors import NotPossible
 from weft.errors import ConfigError
@@ -21,7 +20,7 @@ class PauseFlow(Wanted):
 
     flow: str
     reason: str = Field(min_length=1, max_length=1000)
-    until: datetime | None = None
+    until: Time | None = None
 
 
 class ResumeFlow(Wanted):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from weft.desk.action import Count, Wanted, action
+from weft.desk.action import Count, Number, Wanted, action
 from weft.desk.causes import ids_of
 from weft.desk.desk import Desk
 from weft.desk.errors import NotPossible, NotThere
@@ -15,14 +16,14 @@ from weft.desk.typed import typed
 from weft.errors import ConfigError
 from weft.state.issues import Issue
 from weft.state.tx import Tx
+from weft.state.types import dump
 from weft.yamlpos import suggest
 
 KINDS = ("failed", "waiting", "conflict", "approval", "ambiguous", "review", "delete", "invisible", "config")
 Choice = Literal["delete", "recreate", "unlink"]
 CHOICES: tuple[Choice, ...] = ("delete", "recreate", "unlink")
-PAGE = 500
 
-Ids = list[int]
+Ids = list[Number]
 
 
 class SomeIssues(Wanted):
@@ -51,18 +52,35 @@ class Retry(Wanted):
 
 
 def _picked(tx: Tx, wanted: Retry) -> Sequence[int]:
-    found = every(tx, flow=wanted.flow, kind=wanted.kind, entity=wanted.entity, text=wanted.text)
-    ids = [issue.id for issue in found]
+    ids = tx.issues.ids(flow=wanted.flow, kind=wanted.kind or None, entity=wanted.entity, text=wanted.text)
     if wanted.cause is None:
         return ids
     same = set(ids_of(tx, wanted.cause))
     return [id for id in ids if id in same]
 
 
+class Approve(SomeIssues):
+    """``seen``: for each of the ids the ``mark`` of what was looked at, as ``/issues/{id}`` gives it; what has
+    changed since is refused."""
+
+    seen: list[str] = Field(default_factory=list, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _each(self) -> Approve:
+        if self.seen and len(self.seen) != len(self.ids):
+            raise ValueError("give one seen for each of ids, or none")
+        return self
+
+
+def mark(issue: Issue) -> str:
+    """Tells what an issue asks for apart from what it asked for before."""
+    return hashlib.sha256(dump(issue.payload).encode()).hexdigest()[:16]
+
+
 class Edit(Wanted):
     """Values to send instead: field -> text, read as the field's type; null or "" empties it."""
 
-    id: int
+    id: Number
     values: dict[str, str | None] = Field(min_length=1)
 
 
@@ -82,7 +100,7 @@ class Refuse(SomeIssues):
 
 
 class Decide(Wanted):
-    id: int
+    id: Number
     choice: Choice
 
 
@@ -152,9 +170,12 @@ async def skip(desk: Desk, wanted: Skip) -> Count:
 
 
 @action("issues.approve")
-async def approve(desk: Desk, wanted: SomeIssues) -> Count:
-    """Allow, once, what an approval rule or a guard has stopped; the next run does it."""
-    return await _answer(desk, wanted.ids, "granted")
+async def approve(desk: Desk, wanted: Approve) -> Count:
+    """Allow, once, what an approval rule or a guard has stopped; the next run does it.
+
+    It holds for the values that are asked for now: where they change before they are written, it is asked anew.
+    """
+    return await _answer(desk, wanted.ids, "granted", seen=wanted.seen)
 
 
 @action("issues.refuse")
@@ -163,12 +184,17 @@ async def refuse(desk: Desk, wanted: Refuse) -> Count:
     return await _answer(desk, wanted.ids, "refused", wanted.reason)
 
 
-async def _answer(desk: Desk, ids: Sequence[int], answer: Literal["granted", "refused"], reason: str = "") -> Count:
+async def _answer(
+    desk: Desk, ids: Sequence[int], answer: Literal["granted", "refused"], reason: str = "", seen: Sequence[str] = ()
+) -> Count:
     by, now = desk.by, desk.now
+    marks = dict(zip(ids, seen, strict=False))
 
     def write(tx: Tx) -> int:
         for id in ids:
             issue = is_open(get(tx, id))
+            if marks.get(id, mark(issue)) != mark(issue):
+                raise NotPossible(f"issue {id}: what is asked for has changed since you looked; look at it again")
             subject = issue.payload.get("subject") if isinstance(issue.payload, dict) else None
             if issue.kind != "approval" or not subject:
                 raise NotPossible(f"issue {id} is {issue.kind}, it waits for no approval; {advice(issue)}")
@@ -221,24 +247,6 @@ def is_open(issue: Issue) -> Issue:
     if issue.state != "open":
         raise NotPossible(f"issue {issue.id} is {issue.state} already: {issue.closed_reason or 'no reason was given'}")
     return issue
-
-
-def every(
-    tx: Tx,
-    *,
-    flow: str | None = None,
-    kind: Sequence[str] = (),
-    entity: str | None = None,
-    text: str | None = None,
-) -> list[Issue]:
-    """All open issues that these filters pick."""
-    found: list[Issue] = []
-    while True:
-        after = found[-1].id if found else 0
-        page = tx.issues.page(after_id=after, limit=PAGE, flow=flow, kind=list(kind) or None, entity=entity, text=text)
-        found += page
-        if len(page) < PAGE:
-            return found
 
 
 def unsearchable(issue: Issue) -> bool:

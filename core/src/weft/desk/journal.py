@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from weft.desk.action import Wanted
+from weft.desk.action import Number, Time, Wanted
 from weft.desk.errors import NotThere
 from weft.desk.showing import plain
 from weft.state.journal import Entry
@@ -19,6 +20,7 @@ from weft.state.tx import Tx
 
 COLUMNS = ("id", "at", "run_id", "seq", "flow", "entity", "link_id", "left_key", "right_key", "side", "op", "outcome",
            "reason", "fields", "error", "request_id", "prev_hash", "hash")  # fmt: skip
+CSV_HEAD = ",".join(COLUMNS) + "\n"
 PAGE = 1000
 
 
@@ -26,7 +28,7 @@ def _aware(value: datetime) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
-Moment = Annotated[datetime, AfterValidator(_aware)]
+Moment = Annotated[Time, AfterValidator(_aware)]
 """A day or a time; without an offset it is UTC."""
 
 
@@ -37,7 +39,7 @@ class Filter(Wanted):
     flow: str | None = None
     entity: str | None = None
     key: str | None = Field(default=None, description="exact key on either side")
-    link: int | None = None
+    link: Number | None = None
     outcome: list[str] = Field(default_factory=list)
     since: Moment | None = None
     until: Moment | None = None
@@ -53,12 +55,10 @@ class Filter(Wanted):
 
 def run_id(tx: Tx, given: str) -> str:
     """The id of the one run that begins so. :raises NotThere: none, or several."""
-    if tx.runs.get(given) is not None:
-        return given
-    found = [run.id for run in tx.runs.page(limit=10_000) if run.id.startswith(given)]
-    if len(found) != 1:
-        raise NotThere(f"there is no run {given!r}" if not found else f"{len(found)} runs begin with {given!r}")
-    return found[0]
+    found = tx.runs.beginning(given)
+    if given in found or len(found) == 1:
+        return found[0]
+    raise NotThere(f"several runs begin with {given!r}" if found else f"there is no run {given!r}")
 
 
 def newest_first(tx: Tx, wanted: Filter, limit: int = 0) -> Iterator[Entry]:
@@ -83,11 +83,15 @@ def _walk(tx: Tx, columns: dict[str, Any], direction: str, limit: int) -> Iterat
 
 
 def as_csv(entries: Iterable[Entry]) -> Iterator[str]:
-    """Lines of a CSV file, the header first. Texts that a spreadsheet would run are marked as text."""
+    """Lines of a CSV file, the header first."""
+    yield CSV_HEAD
+    yield from csv_lines(entries)
+
+
+def csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
+    """A line of CSV for each. Texts that a spreadsheet would run are marked as text."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    yield buffer.getvalue()
     for entry in entries:
         row = _row(entry)
         for name in ("fields", "error"):
@@ -110,3 +114,46 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _harmless(value: Any) -> Any:
     return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A form the journal is exported in. ``head`` begins the file."""
+
+    name: str
+    media: str
+    head: str
+    lines: Callable[[Iterable[Entry]], Iterator[str]]
+
+
+KINDS = (
+    Kind("csv", "text/csv; charset=utf-8", CSV_HEAD, csv_lines),
+    Kind("jsonl", "application/jsonl", "", as_json_lines),
+)
+
+
+@dataclass(slots=True)
+class Pages:
+    """An export, oldest first, up to the entry that was the newest when it began. Each page is read in a transaction
+    of its own: the journal is only ever appended to, and whoever takes an hour to fetch it holds nobody up."""
+
+    kind: Kind
+    columns: dict[str, Any]
+    done: bool = False
+
+    @classmethod
+    def begin(cls, tx: Tx, wanted: Filter, kind: Kind) -> Pages:
+        """:raises NotThere: the run that is wanted is not there."""
+        newest = tx.journal.page(limit=1)
+        ends = newest[0].id + 1 if newest else 0
+        return cls(kind, {**wanted.columns(tx), "after_id": 0, "before_id": ends})
+
+    def read(self, tx: Tx) -> str | None:
+        """The text of the next page; None at the end."""
+        if self.done:
+            return None
+        page = tx.journal.page(limit=PAGE, **self.columns)
+        self.done = len(page) < PAGE
+        if page:
+            self.columns["after_id"] = page[-1].id
+        return "".join(self.kind.lines(page))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from weft.desk import linking
-from weft.desk.action import Count, Wanted, action
+from weft.desk.action import Count, Number, Wanted, action
 from weft.desk.desk import Desk
 from weft.desk.errors import NotPossible, NotThere
 from weft.desk.showing import plain
@@ -59,14 +59,14 @@ class Added(BaseModel):
 
 
 class Remove(Wanted):
-    ids: list[int] = Field(min_length=1, max_length=10_000)
+    ids: list[Number] = Field(min_length=1, max_length=10_000)
 
 
 class Merge(Wanted):
     """``gone``: the link whose records were merged into those of ``keep``."""
 
-    keep: int
-    gone: int
+    keep: Number
+    gone: Number
 
 
 @action("links.add")

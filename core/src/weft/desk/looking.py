@@ -14,11 +14,11 @@ from pydantic import Field
 from weft import __version__
 from weft.desk import causes as causing
 from weft.desk import links as linked
-from weft.desk.action import Wanted, question
+from weft.desk.action import Number, Wanted, question
 from weft.desk.causes import Cause
 from weft.desk.desk import Desk
 from weft.desk.errors import NotThere
-from weft.desk.issues import get
+from weft.desk.issues import get, mark
 from weft.desk.journal import Filter
 from weft.desk.status import FlowStatus, statuses, troubles
 from weft.state.aliases import Alias
@@ -45,7 +45,7 @@ class Nothing(Wanted):
 
 
 class One(Wanted):
-    id: int
+    id: Number
 
 
 # -- overview --------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Issues(Wanted):
     text: str | None = Field(default=None, max_length=200)
     cause: str | None = None
     state: Literal["open", "closed", "skipped", "all"] = "open"
-    after: int = 0
+    after: Number = 0
     limit: int = Field(default=100, ge=1, le=1000)
 
 
@@ -213,9 +213,11 @@ async def causes(desk: Desk, wanted: Causes) -> CauseList:
 
 @dataclass(frozen=True, slots=True)
 class IssueDetail:
-    """``history``: the last journal entries of the record."""
+    """``history``: the last journal entries of the record. ``mark`` stands for what the issue asks for; an approval
+    that says it (``seen``) holds for nothing else."""
 
     issue: Issue
+    mark: str
     cause: str
     history: list[Entry]
 
@@ -232,7 +234,7 @@ async def issue(desk: Desk, wanted: One) -> IssueDetail:
             history = tx.journal.page(link_id=found.link_id, limit=10)
         elif found.key:
             history = tx.journal.page(key=found.key, flow=found.flow, limit=10)
-        return IssueDetail(found, cause.key, history)
+        return IssueDetail(found, mark(found), cause.key, history)
 
     return await desk.state.read(read)
 
@@ -246,7 +248,7 @@ class Links(Wanted):
     flow: str | None = None
     key: str | None = Field(default=None, max_length=400)
     state: list[str] = Field(default_factory=list)
-    after: int = 0
+    after: Number = 0
     limit: int = Field(default=100, ge=1, le=1000)
 
 
@@ -321,7 +323,7 @@ async def link(desk: Desk, wanted: One) -> LinkDetail:
 
 
 class Entries(Filter):
-    before: int | None = Field(default=None, description="`next` of the page before")
+    before: Number | None = Field(default=None, description="`next` of the page before")
     limit: int = Field(default=100, ge=1, le=1000)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from weft.desk.action import Wanted, action, question
+from weft.desk.action import Number, Wanted, action, question
 from weft.desk.desk import Desk
 from weft.desk.errors import NotPossible, NotThere
 from weft.desk.showing import plain
@@ -167,12 +167,12 @@ async def _kept(
 
 class Which(Wanted):
     flow: str | None = None
-    before: int | None = Field(default=None, description="`next` of the page before")
+    before: Number | None = Field(default=None, description="`next` of the page before")
     limit: int = Field(default=50, ge=1, le=500)
 
 
 class OneProof(Wanted):
-    id: int
+    id: Number
 
 
 @dataclass(frozen=True, slots=True)

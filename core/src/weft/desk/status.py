@@ -204,7 +204,7 @@ def _up_to(cursor: Cursor) -> ReadUpTo:
 
 def _guard(tx: Tx, name: str) -> str:
     """What a brake that waits for a person said, and how to let it go."""
-    stops = [issue for issue in tx.issues.page(flow=name, kind="approval") if issue.code == "guard"]
+    stops = tx.issues.page(flow=name, kind="approval", code="guard", limit=1)
     return f"{stops[0].reason}; weft issues approve {stops[0].id} lets it go on once" if stops else ""
 
 

@@ -44,7 +44,8 @@ def problems(error: ValidationError) -> str:
     told = []
     for one in error.errors(include_url=False, include_input=False, include_context=False):
         place = ".".join(map(str, one["loc"]))
-        told.append(f"{place}: {one['msg']}" if place else str(one["msg"]))
+        words = str(one["msg"]).removeprefix("Value error, ")
+        told.append(f"{place}: {words}" if place else words)
     return "; ".join(told)
 
 
@@ -57,7 +58,7 @@ def told(request: Request, error: WeftError | ValidationError, site: Site) -> Re
     headers: dict[str, str] = {}
     if isinstance(error, Refused) and error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
-    if request.url.path.startswith(("/api/", "/hooks/", "/health/", "/metrics")):
+    if request.scope["path"].startswith(("/api/", "/hooks/", "/health/", "/metrics")):
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return json({"error": {"code": code, "message": message}}, status, headers)
@@ -70,7 +71,8 @@ def to_sign_in(request: Request) -> Response:
     """Ask a person who they are, and lead back afterwards."""
     from urllib.parse import quote
 
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = request.scope["query_string"].decode("latin-1")
+    here = request.scope["path"] + (f"?{query}" if query else "")
     if request.headers.get("hx-request"):
         return Response(status_code=204, headers={"HX-Redirect": "/login"})
     return RedirectResponse(f"/login?next={quote(here)}" if here != "/" else "/login", 303)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import queue
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -19,7 +18,6 @@ from weft.errors import WeftError
 from weft.server.answers import json, told
 from weft.server.openapi import BASE, document
 from weft.server.people import Person, Refused
-from weft.state.journal import Entry
 
 if TYPE_CHECKING:
     from weft.server.site import Site
@@ -37,12 +35,9 @@ def routes(site: Site) -> list[Route]:
 
     made = [Route(f"{BASE}/openapi.json", _answering(site, openapi), methods=["GET"])]
     made += [Route(BASE + action_path(one), _answering(site, _doing(site, one)), methods=["POST"]) for one in ACTIONS]
-    for name, kind, lines in (
-        ("csv", "text/csv; charset=utf-8", journal.as_csv),
-        ("jsonl", "application/jsonl", journal.as_json_lines),
-    ):
-        handler = _exporting(site, f"journal.{name}", kind, lines)
-        made.append(Route(f"{BASE}/journal.{name}", _answering(site, handler), methods=["GET"]))
+    for kind in journal.KINDS:
+        handler = _answering(site, _exporting(site, kind))
+        made.append(Route(f"{BASE}/journal.{kind.name}", handler, methods=["GET"]))
     made += [Route(BASE + one.path, _answering(site, _looking(site, one)), methods=["GET"]) for one in QUESTIONS]
     return made
 
@@ -108,54 +103,20 @@ def parameters(model: type[BaseModel], request: Request) -> Any:
     return model.model_validate({**given, **request.path_params})
 
 
-def _exporting(site: Site, name: str, kind: str, lines: Callable[[Iterable[Entry]], Iterator[str]]) -> Handler:
+def _exporting(site: Site, kind: journal.Kind) -> Handler:
     async def export(request: Request) -> Response:
         who(request, "viewer")
         wanted: journal.Filter = parameters(journal.Filter, request)
-        await site.runtime.state.read(wanted.columns)  # a run that is not there is told before the file begins
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(_stream(site, wanted, lines), media_type=kind, headers=headers)
+        # A run that is not there is told before the file begins.
+        pages = await site.runtime.state.read(partial(journal.Pages.begin, wanted=wanted, kind=kind))
+        headers = {"Content-Disposition": f'attachment; filename="journal.{kind.name}"'}
+        return StreamingResponse(_stream(site, pages), media_type=kind.media, headers=headers)
 
     return export
 
 
-async def _stream(
-    site: Site, wanted: journal.Filter, lines: Callable[[Iterable[Entry]], Iterator[str]]
-) -> AsyncIterator[str]:
-    """The lines of an export, read on one snapshot in a thread a few pages ahead of the network."""
-    ready: queue.Queue[str | None] = queue.Queue(maxsize=8)
-    stopped = False
-
-    def put(text: str | None) -> None:
-        while not stopped:
-            try:
-                ready.put(text, timeout=0.2)
-                return
-            except queue.Full:
-                continue  # the network is slower; look whether anybody still listens
-
-    def read(tx: Any) -> None:
-        piece: list[str] = []
-        for line in lines(journal.oldest_first(tx, wanted)):
-            if stopped:
-                return
-            piece.append(line)
-            if len(piece) >= 500:
-                put("".join(piece))
-                piece.clear()
-        put("".join(piece))
-
-    async def reading() -> None:
-        try:
-            await site.runtime.state.read(read)
-        finally:
-            await asyncio.to_thread(put, None)
-
-    task = asyncio.create_task(reading())
-    try:
-        while (text := await asyncio.to_thread(ready.get)) is not None:
-            yield text
-        await task
-    finally:
-        stopped = True
-        await asyncio.gather(task, return_exceptions=True)
+async def _stream(site: Site, pages: journal.Pages) -> AsyncIterator[str]:
+    """The text of an export, read a page at a time: while the network is slow, nothing of the state is held."""
+    yield pages.kind.head
+    while (text := await site.runtime.state.read(pages.read)) is not None:
+        yield text

@@ -52,7 +52,7 @@ def _starlette(site: Site, routes: Sequence[BaseRoute]) -> Starlette:
     async def failed(request: Request, error: Exception) -> Response:
         if isinstance(error, WeftError):
             return told(request, error, site)
-        site.log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        site.log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
         return told(request, Refused(500, "failed", "something went wrong in weft; its log says what"), site)
 
     return Starlette(routes=list(routes), exception_handlers={HTTPException: refused, WeftError: failed, 500: failed})

@@ -9,13 +9,15 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from weft.server.people import Person, Refused, Token
+from weft.server.people import Person, Refused, Token, digest
 
 if TYPE_CHECKING:
     from weft.server.site import Site
 
 USER = "x-weft-user"
 """Header in which the command line says who is at the terminal; taken from the control socket only."""
+PASSED_ON = {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"}
+"""Headers of a request that came by a proxy: its sender need not be on this machine."""
 
 
 def session_cookie(site: Site) -> str:
@@ -56,10 +58,15 @@ async def identify(request: Request, site: Site) -> Person | None:
         try:
             return await site.signins.person(secret, site.now)
         except Refused as refused:
-            if request.url.path.startswith("/api/"):
+            if request.scope["path"].startswith("/api/"):
                 raise
             request.scope["weft.ended"] = str(refused)
     if not site.guarded:
+        if PASSED_ON & set(request.headers):
+            raise Refused(
+                403, "passed_on", "a proxy passed this on, so that anybody may have sent it; "
+                "set server.public_url and name who may use it under server.tokens"
+            )  # fmt: skip
         return Person("someone on this machine", site.config.machine, "machine")
     return None
 
@@ -74,8 +81,9 @@ def by_token(request: Request, site: Site, presented: str) -> Token:
     try:
         token = site.tokens.verify(presented, now)
     except Refused as refused:
-        site.throttle.failed(here, now)
-        site.log.warning("a token from %s was refused: %s", here or "an unknown address", refused)
+        # One that has expired is no guess.
+        if refused.code != "wrong_token" or site.throttle.failed(here, digest(presented), now):
+            site.log.warning("a token from %s was refused: %s", here or "an unknown address", refused)
         raise
     site.throttle.succeeded(here)
     return token

@@ -48,13 +48,14 @@ Every refusal is `{"error": {"code": …, "message": …}}`, the message in word
 |---|---|---|
 | 401 | `no_token`, `wrong_token`, `expired_token`, `ended_session` | who asks is not known, or no longer |
 | 403 | `wrong_role` | the role does not reach |
+| 403 | `passed_on` | it came by a proxy, and nobody is asked who they are: set `server.public_url` and `tokens` |
 | 403 | `cross_site`, `forged` | the request comes from another site, or proves not that it comes from this one |
 | 404 | `not_there` | there is no such issue, link, run, proof or address |
 | 405 | `wrong_method` | the address takes another method |
 | 409 | `not_possible` | it is there, but this cannot be done to it as it stands |
 | 413 | `too_large` | the body has more than 1 MiB (16 MiB for links) |
 | 415 | `not_json` | the body is not said to be JSON |
-| 421 | `wrong_host` | the server is called by a name that is not its own: set `server.public_url` |
+| 421 | `wrong_host` | who has no token calls the server by a name that is not its own: set `server.public_url` |
 | 422 | `invalid` | what was sent does not fit; the message names each field |
 | 429 | `too_many_tries` | ten tokens from this address were wrong within five minutes; `Retry-After` says how long |
 | 502 | `login_refused`, `system_down` | a connected system refused or did not answer |

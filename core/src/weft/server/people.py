@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from weft.config.secrets import reveal
 from weft.desk.action import Role, may
-from weft.errors import ConfigError, WeftError
+from weft.errors import ConfigError, StateError, WeftError
 from weft.state.sessions import Session
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ class SignIns:
             raise Refused(401, "ended_session", "the session has ended; sign in again")
         token = self._tokens.of_session(session, now)
         if now - session.seen_at > SEEN_EVERY:
-            await self._state.write(lambda tx: tx.sessions.seen(id, now))
+            with suppress(StateError):  # a full disk must not shut out who has come to see what is wrong
+                await self._state.write(lambda tx: tx.sessions.seen(id, now))
         return Person(token.name, token.role, "session", id)
 
     async def close(self, secret: str) -> None:

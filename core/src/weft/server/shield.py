@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weft.errors import WeftError
 from weft.server.answers import told
 from weft.server.doors import csrf_secret, identify
 from weft.server.people import Person, Refused, csrf_token
@@ -57,8 +58,8 @@ class Shield:
         answer = self._with_headers(scope, send)
         try:
             onward = await self._admit(request)
-        except Refused as refused:
-            await told(request, refused, self.site)(scope, receive, answer)
+        except WeftError as error:  # also a state that cannot be asked who this is
+            await told(request, error, self.site)(scope, receive, answer)
             return
         except ClientDisconnect:
             return
@@ -69,12 +70,14 @@ class Shield:
 
     async def _admit(self, request: Request) -> Receive:
         """Find out who asks; returns what the route reads the body from."""
-        path, socket = request.url.path, bool(request.scope.get("weft.socket"))
+        # Of the scope, never of request.url: that one is put together with whatever the Host header says.
+        path, socket = request.scope["path"], bool(request.scope.get("weft.socket"))
         if path.startswith(OPEN):
             request.scope["weft.person"] = None
             return request.receive
         if not socket:
-            self._host(request)
+            if not _by_program(request):
+                self._host(request)
             if request.method not in SAFE:
                 self._origin(request)
         person = await identify(request, self.site)
@@ -87,11 +90,12 @@ class Shield:
 
     def _host(self, request: Request) -> None:
         """A name that an attacker lets lead to this machine must not reach what needs no token."""
-        name = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").rstrip(".").lower()
+        host = request.headers.get("host", "")
+        name = "" if set(host) & set("/?#@\\") else _host_of(f"//{host}")
         config = self.site.config
         known = {"localhost", "127.0.0.1", "::1", config.host.lower()}
         if config.public_url is not None:
-            known.add((urlsplit(config.public_url).hostname or "").lower())
+            known.add(_host_of(config.public_url))
         elif not config.loopback:
             return  # it is guarded by tokens, and nobody said by which name it is reached
         if name not in known:
@@ -104,7 +108,7 @@ class Shield:
         origin = request.headers.get("origin")
         if origin is None:
             return
-        own = {f"{request.url.scheme}://{request.headers.get('host', '')}", self.site.config.public_url}
+        own = {f"{request.scope['scheme']}://{request.headers.get('host', '')}", self.site.config.public_url}
         if origin not in own:
             raise Refused(403, "cross_site", f"the request comes from {origin}, not from this server")
 
@@ -115,7 +119,9 @@ class Shield:
             body = await request.body()
             given = dict(parse_qsl(body.decode("utf-8", "replace"))).get("csrf", "")
             onward = _again(body)
-        if not secret or not hmac.compare_digest(csrf_token(secret), given):
+        if not secret or not hmac.compare_digest(csrf_token(secret).encode(), given.encode()):
+            if ended := request.scope.get("weft.ended"):
+                raise Refused(401, "ended_session", ended)
             raise Refused(
                 403, "forged", "the request does not come from a page of this server; reload the page, or use a token"
             )
@@ -157,6 +163,20 @@ class Shield:
             await send(message)
 
         return sending
+
+
+def _host_of(url: str) -> str:
+    """The host of an address, empty where it has none that can be read."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+def _by_program(request: Request) -> bool:
+    """Whether a program asks that says by a token who it is: by which name it reaches the server is its own affair.
+    A page that a browser shows is held to the name all the same."""
+    return "authorization" in request.headers and not {"origin", "referer", "sec-fetch-site"} & set(request.headers)
 
 
 def _encoded(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[bytes, bytes]]:

@@ -1,9 +1,9 @@
-"""Failed sign-ins are slowed down, by the address they come from."""
+"""Guessing is slowed down, by the address it comes from."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from weft.server.people import Refused
@@ -14,32 +14,32 @@ REMEMBERED = 10_000
 
 
 class Throttle:
-    """Counts failures of the last minutes; addresses longest silent are forgotten first."""
+    """Counts the wrong tokens of the last minutes, each once: a program that keeps presenting the same old token
+    guesses nothing, and must not lock out whoever shares its address. Addresses longest silent are forgotten first."""
 
     def __init__(self) -> None:
-        self._failures: OrderedDict[str, deque[datetime]] = OrderedDict()
+        self._wrong: OrderedDict[str, dict[str, datetime]] = OrderedDict()
 
     def check(self, address: str, now: datetime) -> None:
-        """:raises Refused: too many failures came from there."""
-        failures = self._recent(address, now)
-        if failures is not None and len(failures) >= TRIES:
-            wait = math.ceil((failures[0] + WINDOW - now).total_seconds())
+        """:raises Refused: too many wrong tokens came from there."""
+        wrong = self._recent(address, now)
+        if len(wrong) >= TRIES:
+            wait = math.ceil((min(wrong.values()) + WINDOW - now).total_seconds())
             raise Refused(429, "too_many_tries", f"too many failed sign-ins; try again in {wait} s", max(wait, 1))
 
-    def failed(self, address: str, now: datetime) -> None:
-        failures = self._failures.setdefault(address, deque(maxlen=TRIES))
-        failures.append(now)
-        self._failures.move_to_end(address)
-        while len(self._failures) > REMEMBERED:
-            self._failures.popitem(last=False)
+    def failed(self, address: str, mark: str, now: datetime) -> bool:
+        """Remember a wrong token by its ``mark``; whether it is a new one."""
+        wrong = self._recent(address, now)
+        new = mark not in wrong
+        wrong.setdefault(mark, now)
+        self._wrong[address] = wrong
+        self._wrong.move_to_end(address)
+        while len(self._wrong) > REMEMBERED:
+            self._wrong.popitem(last=False)
+        return new
 
     def succeeded(self, address: str) -> None:
-        self._failures.pop(address, None)
+        self._wrong.pop(address, None)
 
-    def _recent(self, address: str, now: datetime) -> deque[datetime] | None:
-        failures = self._failures.get(address)
-        if failures is None:
-            return None
-        while failures and failures[0] <= now - WINDOW:
-            failures.popleft()
-        return failures
+    def _recent(self, address: str, now: datetime) -> dict[str, datetime]:
+        return {mark: at for mark, at in self._wrong.get(address, {}).items() if at > now - WINDOW}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -255,30 +255,42 @@ class Issues:
         link_id: int | None = None,
         run: str | None = None,
         text: str | None = None,
+        code: str | None = None,
         ids: Sequence[int] | None = None,
     ) -> list[Issue]:
         """Issues in order of id, after ``after_id``. ``text`` is looked for in key, label and reason; ``ids``
         (5000 at most): of these only."""
-        query = select(*_COLUMNS).where(table.c.id > after_id)
-        for column, value in (
-            (table.c.flow, flow),
-            (table.c.entity, entity),
-            (table.c.connection, connection),
-            (table.c.link_id, link_id),
-            (table.c.run, run),
-        ):
-            if value is not None:
-                query = query.where(column == value)
+        given = {"flow": flow, "entity": entity, "connection": connection, "link_id": link_id, "run": run, "code": code}
+        query = select(*_COLUMNS).where(table.c.id > after_id, *self._picked(given, kind, state, text))
         if ids is not None:
             query = query.where(sql.among_ids(self._db, table.c.id, ids))
+        return [Issue(*row) for row in self._db.execute(query.order_by(table.c.id).limit(limit))]
+
+    def ids(
+        self,
+        *,
+        flow: str | None = None,
+        entity: str | None = None,
+        kind: Sequence[str] | None = None,
+        text: str | None = None,
+    ) -> list[int]:
+        """The ids of all open issues that these pick, in order."""
+        picked = self._picked({"flow": flow, "entity": entity}, kind, "open", text)
+        return list(self._db.execute(select(table.c.id).where(*picked).order_by(table.c.id)).scalars())
+
+    @staticmethod
+    def _picked(
+        given: Mapping[str, Any], kind: str | Sequence[str] | None, state: IssueState | None, text: str | None
+    ) -> list[Any]:
+        where: list[Any] = [table.c[name] == value for name, value in given.items() if value is not None]
         if state is not None:
-            query = query.where(OPEN if state == "open" else table.c.state == state)
+            where.append(OPEN if state == "open" else table.c.state == state)
         if kind is not None:
-            query = query.where(table.c.kind.in_([kind] if isinstance(kind, str) else list(kind)))
+            where.append(table.c.kind.in_([kind] if isinstance(kind, str) else list(kind)))
         if text is not None:
             columns = (table.c.key, table.c.label, table.c.reason)
-            query = query.where(or_(*(c.icontains(text, autoescape=True) for c in columns)))
-        return [Issue(*row) for row in self._db.execute(query.order_by(table.c.id).limit(limit))]
+            where.append(or_(*(c.icontains(text, autoescape=True) for c in columns)))
+        return where
 
     def counts(self, *, state: IssueState = "open") -> dict[tuple[str, str], int]:
         """Issues by (flow, kind)."""

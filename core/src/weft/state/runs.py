@@ -111,6 +111,11 @@ class Runs:
         row = self._db.execute(select(*_COLUMNS).where(table.c.id == id)).one_or_none()
         return None if row is None else Run(*row)
 
+    def beginning(self, text: str, limit: int = 2) -> list[str]:
+        """Ids of runs that begin so, in their order; in hexadecimal, so that the index finds them."""
+        query = select(table.c.id).where(table.c.id >= text, table.c.id < text + "g").order_by(table.c.id)
+        return list(self._db.execute(query.limit(limit)).scalars())
+
     def page(
         self,
         *,

@@ -65,6 +65,8 @@ async def _done(site: Site, action: Action[Any, Any], person: Person, form: Form
     """What to tell, and whether it is good news."""
     try:
         person.need(action.role)
+        if "ids" in action.wanted.model_fields and not {"ids", "cause"} & {name for name, _ in form}:
+            return "Choose at least one first", False
         wanted = action.wanted.model_validate(as_data(action.wanted, form))
         done = await action.run(site.desk(person), wanted)
     except ValidationError as error:
@@ -74,6 +76,8 @@ async def _done(site: Site, action: Action[Any, Any], person: Person, form: Form
     wrong = getattr(done, "wrong", None)
     if wrong:
         return "; ".join(one.reason for one in wrong), False
+    if getattr(done, "added", None) == []:
+        return "They were linked already", True
     return DONE[action.name].format(**done.model_dump()), True
 
 

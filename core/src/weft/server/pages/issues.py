@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from weft.desk import looking
-from weft.desk.issues import CHOICES, KINDS, unsearchable
+from weft.desk.issues import CHOICES, KINDS, mark, unsearchable
 from weft.server.api import parameters
 from weft.server.pages.render import render
 from weft.server.people import Person
@@ -91,7 +91,7 @@ async def conflicts(request: Request, site: Site, person: Person) -> Response:
 async def approvals(request: Request, site: Site, person: Person) -> Response:
     wanted = parameters(looking.Issues, request).model_copy(update={"kind": ["approval"]})
     page = await looking.issues.run(site.desk(person), wanted)
-    return await render(request, site, person, "approvals.html", page=page, wanted=wanted)
+    return await render(request, site, person, "approvals.html", page=page, wanted=wanted, mark=mark)
 
 
 async def one(request: Request, site: Site, person: Person) -> Response:

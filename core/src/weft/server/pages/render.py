@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parents[1]
 STATIC = HERE / "static"
 NOTICE = "weft-notice"
+COOKIE = 3500
+"""Bytes of a value that every browser keeps, with its name and attributes: 4096 in all."""
 Page = Callable[[Request, "Site", Person], Awaitable[Response]]
 
 GOOD, CARE, BAD, CALM = "good", "care", "bad", "calm"
@@ -176,7 +178,7 @@ def finished(
     notice = unquote(request.cookies.get(NOTICE, ""))
     more = {"badges": {}, **data}
     text = environment().get_template(template).render(
-        request=request, path=request.url.path, person=person, csrf=csrf_token(secret), now=now,
+        request=request, path=request.scope["path"], person=person, csrf=csrf_token(secret), now=now,
         flows=list(site.runtime.config.flows), config=site.runtime.config, ago=lambda at: _ago(at, now),
         query=lambda **changed: _query(request, changed), notice=notice, **more,
     )  # fmt: skip
@@ -190,7 +192,12 @@ def finished(
 
 def leave_notice(site: Site, response: Response, text: str, *, good: bool = True) -> None:
     """Words that the next page shows."""
-    set_cookie(site, response, NOTICE, quote(("+" if good else "-") + text[:600]))
+    text = text[:600]
+    said = quote(text)
+    while len(said) > COOKIE:  # letters that take many bytes; a browser drops what is too long without a word
+        text = text[: len(text) * 9 // 10]
+        said = quote(text)
+    set_cookie(site, response, NOTICE, ("+" if good else "-") + said)
 
 
 def _query(request: Request, changed: Mapping[str, Any]) -> str:
@@ -205,4 +212,5 @@ def error_page(request: Request, site: Site, status: int, message: str, headers:
     titles = {401: "Who are you?", 403: "Not for you", 404: "Not there", 409: "Not possible", 413: "Too large",
               421: "Wrong address", 422: "That does not fit", 429: "Too many tries", 503: "No state"}  # fmt: skip
     title = titles.get(status, "Something went wrong")
-    return finished(request, site, "error.html", status, headers, person, title=title, message=message)
+    return finished(request, site, "error.html", status, headers, person, title=title, message=message,
+                    sign_in=status == 401)  # fmt: skip
