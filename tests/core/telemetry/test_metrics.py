@@ -84,8 +84,10 @@ async def test_queues_pauses_and_workers_are_read_off_the_state(watched: Any, me
 
 
 async def test_sessions_tell_of_themselves_until_they_are_closed(watched: Any, metrics: Metrics) -> None:
+    throttled = 1
+
     def stats() -> SessionStats:
-        return SessionStats(2, 1, 4, 30.0, 10, 3, 1, 2, {"expires_in": 600.0}, skew=0.5)
+        return SessionStats(2, 1, 4, 30.0, 10, 3, throttled, 2, {"expires_in": 600.0}, skew=0.5)
 
     metrics.opened("erp", stats)
     with metrics.request("erp", "GET", "https://erp/x", "id") as span:
@@ -98,8 +100,16 @@ async def test_sessions_tell_of_themselves_until_they_are_closed(watched: Any, m
     assert found["weft_connection_token_seconds", "erp"] == 600
     assert found["weft_requests_total", "429", "erp", "GET"] == 1
     assert found["weft_requests_total", "ConnectionError", "erp", "POST"] == 1
+    assert found["weft_connection_retries_total", "erp"] == 3
+    assert found["weft_connection_throttled_total", "erp"] == 1
+    throttled = 4
     metrics.closed("erp", stats)
-    assert ("weft_connection_limit", "erp") not in await samples(metrics)
+    metrics.opened("erp", lambda: SessionStats(0, 0, 4, 0.0, 1, 1, 2, 0, {}))
+    metrics.opened("erp", lambda: SessionStats(0, 0, 4, 0.0, 1, 0, 0, 0, {}))
+    found = await samples(metrics)
+    assert found["weft_connection_throttled_total", "erp"] == 6, "what was counted once stays counted"
+    assert found["weft_connection_retries_total", "erp"] == 4
+    assert found["weft_connection_limit", "erp"] == 8
 
 
 async def test_labels_stay_few(watched: Any, metrics: Metrics) -> None:

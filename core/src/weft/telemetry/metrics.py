@@ -21,6 +21,7 @@ from weft.telemetry.standing import Standing, standing
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from weft.net.settings import SessionStats
     from weft.runtime import Runtime
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,6 +58,8 @@ class Metrics(Meter):
         self._outcome, self._state, self._mode = _Values(), _Values(), _Values()
         self._method, self._answer = _Values(), _Values()
         self._sessions: dict[str, list[Stats]] = {}
+        self._shown: dict[Stats, SessionStats] = {}
+        """What each session told of itself last: counters grow by what came since."""
         self.registry = CollectorRegistry()
         self._declare(self.registry)
         ProcessCollector(registry=self.registry)
@@ -90,12 +93,14 @@ class Metrics(Meter):
             "in_flight": "Requests under way.",
             "waiting": "Requests that wait for their turn.",
             "held_seconds": "How long the system asked us to send nothing.",
-            "throttled": "Answers so far that asked for fewer requests.",
-            "retries": "Requests repeated so far.",
             "token_seconds": "How long the access token is still valid.",
             "clock_skew_seconds": "How far the system's clock is ahead of ours, as far as can be told.",
         }
         self._limiter = {name: gauge(f"connection_{name}", text, "connection") for name, text in limiter.items()}
+        counted = {"throttled": "Answers that asked for fewer requests.", "retries": "Requests that were repeated."}
+        self._counted = {
+            name: counter(f"connection_{name}_total", text, "connection") for name, text in counted.items()
+        }
         self._issues = gauge("issues_open", "Records that need a person or a later event.", "flow", "kind")
         self._approvals = gauge("approvals_waiting", "Approvals that a person is asked for.", "flow")
         self._agreed = gauge("last_agreement_timestamp_seconds", "When a run last ended with all agreed.", "flow")
@@ -130,8 +135,11 @@ class Metrics(Meter):
         self._sessions.setdefault(self._connection(connection), []).append(stats)
 
     def closed(self, connection: str, stats: Stats) -> None:
-        open_ones = self._sessions.get(self._connection(connection), [])
+        connection = self._connection(connection)
+        open_ones = self._sessions.get(connection, [])
         if stats in open_ones:
+            self._count(connection, stats)
+            self._shown.pop(stats, None)
             open_ones.remove(stats)
 
     # -- when asked --------------------------------------------------------------------------------
@@ -179,15 +187,24 @@ class Metrics(Meter):
             gauge.clear()
         for connection, open_ones in self._sessions.items():
             for stats in open_ones:
-                one = stats()
+                one = self._count(connection, stats)
                 shown = {
                     "limit": one.limit, "in_flight": one.in_flight, "waiting": one.waiting,
-                    "held_seconds": one.held_for, "throttled": one.throttled, "retries": one.retries,
-                    "token_seconds": one.auth.get("expires_in"), "clock_skew_seconds": one.skew,
+                    "held_seconds": one.held_for, "token_seconds": one.auth.get("expires_in"),
+                    "clock_skew_seconds": one.skew,
                 }  # fmt: skip
                 for name, value in shown.items():
                     if value is not None:
                         self._limiter[name].labels(connection).inc(value)
+
+    def _count(self, connection: str, stats: Stats) -> SessionStats:
+        """Add to the counters what a session has come to since it was last asked; what it says now."""
+        now, before = stats(), self._shown.get(stats)
+        for name, counter in self._counted.items():
+            grown = getattr(now, name) - (getattr(before, name) if before is not None else 0)
+            counter.labels(connection).inc(max(grown, 0))
+        self._shown[stats] = now
+        return now
 
     def _ran(self, flow: str, mode: str, state: str, seconds: float) -> None:
         mode = self._mode(mode)
