@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from weft.records import Error, Hint
+from weft.sync.verify import verify
 from weft.testing.memory import MemoryObject, MemorySystem
 
 ERP = """
@@ -81,6 +82,16 @@ async def test_a_product_is_released_in_several_companies_and_edits_reach_all(co
     assert companies.crm.get("Products", key)["Name"] == "Sofa"
     assert names(companies, "items", "de") == {"Sofa"}, "an edit in one company reaches the other"
     assert await companies.issues() == []
+
+
+async def test_a_proof_counts_each_counterpart_once(companies: Any) -> None:
+    companies.crm.put("Products", Code="P1", Name="Chair")
+    await companies.sync("products")
+    item = next(iter(companies.erp.rows("items", "us")))
+    companies.erp.edit("items", item, company="us", displayName="Sofa")
+    async with companies.runtime() as runtime:
+        [proof] = await verify(runtime, ["products"])
+    assert (proof.agree, proof.differ, proof.only_left, proof.only_right) == (1, 1, 0, 0)
 
 
 async def test_a_customer_that_moves_is_a_question_not_a_second_customer(companies: Any) -> None:

@@ -33,7 +33,8 @@ def command(ctx: click.Context, flows: tuple[str, ...], samples: int, as_json: b
     """Read both sides whole and compare every linked pair; nothing is written.
 
     Every record is counted once: agree, differ, only left, only right or not compared, with the reason.
-    Amounts are added up per currency, each side's from that side alone. Exit code 1 when anything
+    Amounts are added up per currency, each side's from that side alone. People may go on working: what
+    does not agree is read a second time at the end, and told if it still does not. Exit code 1 when anything
     differs, exists on one side only or could not be compared.
     """
     app = ctx.find_object(App) or App()

@@ -22,7 +22,8 @@ from weft.sync.work import Caught
 
 _SCHEMA = """
 CREATE TABLE staged (
-  id INTEGER PRIMARY KEY, side TEXT, connection TEXT, company TEXT, variant TEXT, key TEXT, body TEXT
+  id INTEGER PRIMARY KEY, side TEXT, connection TEXT, company TEXT, variant TEXT, key TEXT, body TEXT,
+  marked INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX staged_key ON staged (side, connection, company, variant, key);
 CREATE TABLE found (
@@ -86,7 +87,9 @@ class Scratch:
             if values:
                 for rule, value in values[index]:
                     matches.append((*place, _SEPARATOR.join(rule), _SEPARATOR.join(value), id_))
-        db.executemany("INSERT INTO staged VALUES (?,?,?,?,?,?,?)", rows)
+        db.executemany(
+            "INSERT INTO staged (id, side, connection, company, variant, key, body) VALUES (?,?,?,?,?,?,?)", rows
+        )
         db.executemany("INSERT INTO found VALUES (?,?,?,?,?,?,?)", matches)
         db.execute("COMMIT")
         self._last += len(rows)
@@ -101,14 +104,22 @@ class Scratch:
             ).fetchall()
         )
 
-    def pages(self, place: Place, size: int) -> Iterator[list[Caught]]:
-        """Staged records of one place, in the order they came."""
+    def mark(self, place: Place, keys: Sequence[str]) -> None:
+        """Remember records as dealt with."""
+        self._db.execute(
+            "UPDATE staged SET marked=1 WHERE side=? AND connection=? AND company=? AND variant=? "
+            "AND key IN (SELECT value FROM json_each(?))",
+            (*place, json.dumps(list(keys))),
+        )
+
+    def pages(self, place: Place, size: int, *, unmarked: bool = False) -> Iterator[list[Caught]]:
+        """Staged records of one place, in the order they came; all of them, or those never marked."""
         last = 0
         while True:
             rows = self._db.execute(
                 "SELECT id, body FROM staged WHERE side=? AND connection=? AND company=? AND variant=? "
-                "AND id>? ORDER BY id LIMIT ?",
-                (*place, last, size),
+                "AND id>? AND marked<=? ORDER BY id LIMIT ?",
+                (*place, last, int(not unmarked), size),
             ).fetchall()
             if not rows:
                 return

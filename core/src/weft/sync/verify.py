@@ -4,39 +4,45 @@ Nothing is written, neither to the systems nor to the links. The counts add up: 
 exactly one of agree, differ, only left, only right or **not compared** (excluded by a rule, not mapped
 with the reason, or waiting for a link). Amounts are added up per currency for what was compared, and
 each side's sum comes from that side alone.
+
+People go on working meanwhile, so whatever did not agree is read a second time by its key, at the end, and only what
+then still does not agree is told.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.model.values import ABSENT, EMPTY
 from weft.records import Side
-from weft.sync.capture import scan
-from weft.sync.decide import Policy, Unlinked
+from weft.sync.capture import fetch, scan
+from weft.sync.comparing import Difference, amounts, compare
 from weft.sync.flow import Flow, build
 from weft.sync.identify import from_link
-from weft.sync.known import links_of
-from weft.sync.lines import align
-from weft.sync.references import Translations, asked, theirs, translate
+from weft.sync.known import links_of, taken
+from weft.sync.references import asked, translate
 from weft.sync.run import Run
 from weft.sync.scratch import Place, Scratch
-from weft.sync.showing import shown
-from weft.sync.work import Caught, Work, label, other
+from weft.sync.work import Caught, Work, label
 
 if TYPE_CHECKING:
     from weft.runtime import Runtime
     from weft.state.links import Link
-    from weft.sync.flow import End, Pair
+    from weft.state.tx import Tx
+    from weft.sync.flow import End
 
 Status = Literal["differ", "only_left", "only_right", "not_compared"]
 SAMPLES = 200
 PAGE = 500
+AGAIN = 5_000
+"""So many records are read a second time at most; where more do not agree, it is not for people at work."""
+BATCH = 100
+"""Records read by key at a time."""
+LINKED = ("linked", "review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,234 +98,225 @@ async def verify(
 
 
 async def _verify_flow(runtime: Runtime, flow: Flow, progress: Callable[[Run], None] | None) -> Agreement:
-    run = Run(runtime, flow, "verify", plan_only=True, progress=progress)
-    out = Agreement(flow.name)
-    with Scratch() as scratch:
-        for end in flow.rights.values():
-            for company in end.companies:
-                for variant in end.mappings:
-                    await _stage(run, end, company, variant, scratch, out)
-        seen: dict[Place, set[str]] = defaultdict(set)
-        for company in flow.left.companies:
-            for compiled in flow.left.mappings.values():
-                async for caught, _, _ in scan(run, flow.left, compiled, company):
-                    run.counts["read"] += len(caught)
-                    await _compare_page(run, caught, company, scratch, seen, out)
-                    run.tell()
-        await _only_right(run, scratch, seen, out)
-    out.proved_at = run.now
-    return out
+    proof = _Proof(Run(runtime, flow, "verify", plan_only=True, progress=progress), Agreement(flow.name))
+    await proof.read_all()
+    await proof.read_again()
+    proof.out.proved_at = proof.run.now
+    return proof.out
 
 
-async def _stage(run: Run, end: End, company: str, variant: str, scratch: Scratch, out: Agreement) -> None:
-    place = Place(end.side, end.connection, company, variant)
-    async for caught, _, _ in scan(run, end, end.mappings[variant], company):
-        run.counts["read"] += len(caught)
-        usable = [one for one in caught if _usable(one, "right", out)]
-        scratch.put(place, usable)
-        run.tell()
+Rights = Callable[[Place, Sequence[str]], Awaitable[dict[str, Caught]]]
+"""Where the right half of pairs is got from: mapped records of a place, by key."""
 
 
-def _usable(caught: Caught, side: Side, out: Agreement) -> bool:
-    key = caught.record.key
-    keys = (key, "") if side == "left" else ("", key)
-    if caught.excluded is not None:
-        return False  # outside the flow by configuration: neither side's agreement depends on it
-    if caught.problems or caught.canonical is None:
-        why = caught.problems[0].message if caught.problems else "not mapped"
-        out.add(Sample("not_compared", key, *keys, reason=f"cannot be mapped: {why}"))
-        return False
-    return True
+Doubtful = dict[Place, dict[str, set[int]]]
+"""Records to be read again, by key: which of their links did not agree; 0 when it had none."""
 
 
-async def _compare_page(
-    run: Run,
-    caught: Sequence[Caught],
-    company: str,
-    scratch: Scratch,
-    seen: dict[Place, set[str]],
-    out: Agreement,
-) -> None:
-    usable = [one for one in caught if _usable(one, "left", out)]
-    links = await links_of(run, run.flow.left, company, [one.record.key for one in usable])
-    works: list[Work] = []
-    for one in usable:
-        known = [link for link in links.get(one.record.key, ()) if link.state in ("linked", "review")]
-        if not known:
-            name = label(one.canonical, run.flow.entity.label) if one.canonical else one.record.key
-            out.add(Sample("only_left", name, left_key=one.record.key, reason="not linked"))
-        works += [from_link(run, link, "left", one) for link in known]
-    await _join(works, scratch, seen, out)
-    ready = [work for work in works if work.right.canonical is not None]
-    translations = await translate(run.runtime.state, asked(ready))
-    children = await run.runtime.state.read(
-        lambda tx: tx.links.children([work.link.id for work in ready if work.link is not None])
-    )
-    for work in ready:
-        known_lines: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
-        for child in children.get(work.link.id if work.link else 0, ()):
-            known_lines[child.collection].append((child.id, child.left_key, child.right_key))
-        _compare(run, work, translations, known_lines, out)
+@dataclass(slots=True)
+class _Proof:
+    run: Run
+    out: Agreement
+    doubtful: Doubtful = field(default_factory=lambda: defaultdict(dict))
+    asked: Doubtful | None = None
+    """While they are read again: what it is about."""
+    room: int = field(default_factory=lambda: AGAIN)
 
+    # -- both sides whole --------------------------------------------------------------------------
 
-async def _join(works: Sequence[Work], scratch: Scratch, seen: dict[Place, set[str]], out: Agreement) -> None:
-    groups: dict[Place, list[tuple[Work, Link]]] = defaultdict(list)
-    for work in works:
-        link = work.link
-        if link is not None:
-            place = Place("right", link.right_connection, link.right_company, link.right_variant)
-            groups[place].append((work, link))
-    for place, group in groups.items():
-        found = scratch.get(place, [link.right_key for _, link in group])
-        for work, link in group:
-            seen[place].add(link.right_key)
-            work.right.caught = found.get(link.right_key)
-            if work.right.caught is None:
-                out.add(
-                    Sample(
-                        "only_left",
-                        work.label,
-                        link.left_key,
-                        link.right_key,
-                        reason="its counterpart is not there, or outside the flow",
-                    )
-                )
+    async def read_all(self) -> None:
+        run, flow = self.run, self.run.flow
+        with Scratch() as scratch:
+            for end in flow.rights.values():
+                for company in end.companies:
+                    for variant in end.mappings:
+                        await self._stage(end, Place(end.side, end.connection, company, variant), scratch)
 
+            async def staged(place: Place, keys: Sequence[str]) -> dict[str, Caught]:
+                scratch.mark(place, keys)
+                return scratch.get(place, keys)
 
-def _compare(
-    run: Run,
-    work: Work,
-    translations: Translations,
-    known_lines: dict[str, list[tuple[str, str | None, str | None]]],
-    out: Agreement,
-) -> None:
-    left, right = work.left.canonical, work.right.canonical
-    if left is None or right is None:
-        return
-    entity, pair = run.flow.entity, work.pair
-    right_as_left = theirs(right, entity, work, "right", translations)
-    differing: dict[str, dict[str, Any]] = {}
-    unlinked: list[str] = []
-    for name in sorted(compared(pair)):
-        mine, yours = left.fields.get(name, ABSENT), right_as_left.get(name, ABSENT)
-        if mine is ABSENT or yours is ABSENT:
-            continue
-        if isinstance(yours, Unlinked):
-            unlinked.append(name)
-        elif not work.same(name, mine, yours) and not _unsaid(pair.policy, name, mine, yours):
-            differing[name] = {"left": shown(mine), "right": shown(yours)}
-    for name in pair.collections:
-        _compare_lines(run, work, name, known_lines[name], translations, differing)
-    _add_up(run, work, out)
-    keys = (left.key, right.key)
-    if differing:
-        out.add(Sample("differ", work.label, *keys, fields=differing, reason=", ".join(differing)))
-    elif unlinked:
-        out.add(Sample("not_compared", work.label, *keys, reason=f"{', '.join(unlinked)} is not linked"))
-    else:
-        out.agree += 1
+            for company in flow.left.companies:
+                for variant, compiled in flow.left.mappings.items():
+                    place = Place("left", flow.left.connection, company, variant)
+                    async for caught, _, _ in scan(run, flow.left, compiled, company):
+                        run.counts["read"] += len(caught)
+                        await self._compare(place, caught, staged)
+                        run.tell()
+            for end in flow.rights.values():
+                for company in end.companies:
+                    for variant in end.mappings:
+                        place = Place(end.side, end.connection, company, variant)
+                        for page in scratch.pages(place, PAGE, unmarked=True):
+                            await self._only_right(place, page)
 
+    async def _stage(self, end: End, place: Place, scratch: Scratch) -> None:
+        async for caught, _, _ in scan(self.run, end, end.mappings[place.variant], place.company):
+            self.run.counts["read"] += len(caught)
+            scratch.put(place, [one for one in caught if self._usable(one, "right")])
+            self.run.tell()
 
-def compared(pair: Pair) -> frozenset[str]:
-    """Fields that are to agree: both sides show them and the flow carries them one way or the other."""
-    return pair.left.readable & pair.right.readable & (pair.policy.to_left | pair.policy.to_right)
+    # -- what did not agree, once more -------------------------------------------------------------
 
+    async def read_again(self) -> None:
+        doubtful, self.doubtful, self.room = self.doubtful, defaultdict(dict), 0
+        lefts: Doubtful = {place: keys for place, keys in doubtful.items() if place.side == "left"}
+        rights = {place: set(keys) for place, keys in doubtful.items() if place.side == "right"}
+        for place, wanted in rights.items():  # those that are linked by now are looked at from the left
+            for link in await self._links(place, sorted(wanted)):
+                there = Place("left", link.left_connection, link.left_company, link.left_variant)
+                lefts.setdefault(there, {}).setdefault(link.left_key, set()).add(link.id)
+        self.asked = lefts
+        met: set[tuple[Place, str]] = set()
 
-def _unsaid(policy: Policy, name: str, left: Any, right: Any) -> bool:
-    """A field that travels one way only and is EMPTY where it comes from: the other side's own default
-    contradicts nobody."""
-    one_way_right = name in policy.to_right and name not in policy.to_left
-    one_way_left = name in policy.to_left and name not in policy.to_right
-    return (one_way_right and left is EMPTY) or (one_way_left and right is EMPTY)
+        async def fresh(place: Place, keys: Sequence[str]) -> dict[str, Caught]:
+            met.update((place, key) for key in keys)
+            found = await self._fetch(place, keys)
+            return {key: one for key, one in found.items() if self._usable(one, "right")}
 
+        for place, every in lefts.items():
+            for keys in _batches(every):
+                found = await self._fetch(place, keys)
+                for link in await self._links(place, [key for key in keys if key not in found]):
+                    rights.setdefault(_right(link), set()).add(link.right_key)
+                await self._compare(place, list(found.values()), fresh)
+        for place, wanted in rights.items():
+            for keys in _batches(key for key in sorted(wanted) if (place, key) not in met):
+                found = await self._fetch(place, keys)
+                await self._only_right(place, [one for one in found.values() if self._usable(one, "right")])
 
-def _compare_lines(
-    run: Run,
-    work: Work,
-    name: str,
-    known: list[tuple[str, str | None, str | None]],
-    translations: Translations,
-    differing: dict[str, dict[str, Any]],
-) -> None:
-    left, right = work.left.canonical, work.right.canonical
-    if left is None or right is None:
-        return
-    entity, pair = run.flow.entity.lines[name], work.pair
-    same = work.same_in(name)
-    rules = pair.right.mapping.lines[name].match or pair.left.mapping.lines[name].match
-    pairs = align(
-        name,
-        left.lines.get(name, []),
-        right.lines.get(name, []),
-        known,
-        rules,
-        lambda line: theirs(line, entity, work, "left", translations),
-        same,
-    )
-    policy = pair.line_policies[name]
-    both = pair.left.line_readable[name] & pair.right.line_readable[name] & (policy.to_left | policy.to_right)
-    for number, line in enumerate(pairs, 1):
-        place = f"{name}[{number}]"
-        if line.left is None or line.right is None:
-            there = "right" if line.left is None else "left"
-            differing[place] = {
-                "left": line.left is not None,
-                "right": line.right is not None,
-                "reason": f"only on the {there}",
-            }
-            continue
-        terms = theirs(line.right, entity, work, "right", translations)
-        for field_name in sorted(both):
-            mine, yours = line.left.fields.get(field_name, ABSENT), terms.get(field_name, ABSENT)
-            if mine is ABSENT or yours is ABSENT or same(field_name, mine, yours):
-                continue
-            if _unsaid(policy, field_name, mine, yours):
-                continue
-            differing[f"{place}.{field_name}"] = {"left": shown(mine), "right": shown(yours)}
+    async def _fetch(self, place: Place, keys: Sequence[str]) -> dict[str, Caught]:
+        end = self._end(place)
+        compiled = end.mappings.get(place.variant)
+        if compiled is None or place.company not in end.companies:
+            return {}
+        return (await fetch(self.run, end, compiled, place.company, keys)).found
 
+    # -- either time -------------------------------------------------------------------------------
 
-def _add_up(run: Run, work: Work, out: Agreement) -> None:
-    """Add both sides' amounts to the totals, each in its own currency."""
-    pair = work.pair
-    sides: tuple[Side, Side] = ("left", "right")
-    for name in compared(pair):
-        spec = run.flow.entity.field(name)
-        if spec is None or spec.kind != "money":
-            continue
-        for side in sides:
-            canonical = work.half(side).canonical
-            amount = canonical.fields.get(name) if canonical is not None else None
-            if canonical is None or not isinstance(amount, Decimal | int) or isinstance(amount, bool):
-                continue
-            currency = _currency(work, side, spec.currency)
-            sums = out.totals.setdefault(name, {}).setdefault(currency, {})
+    def _end(self, place: Place) -> End:
+        flow = self.run.flow
+        return flow.left if place.side == "left" else flow.rights[place.connection]
+
+    def _tell(self, place: Place, key: str, sample: Sample, link: int = 0) -> None:
+        """A record that does not agree: read it again while there is room, else say so."""
+        if self.room > 0:
+            self.room -= 1
+            self.doubtful[place].setdefault(key, set()).add(link)
+        else:
+            self.out.add(sample)
+
+    def _usable(self, caught: Caught, side: Side) -> bool:
+        key = caught.record.key
+        keys = (key, "") if side == "left" else ("", key)
+        if caught.excluded is not None:
+            return False  # outside the flow by configuration: neither side's agreement depends on it
+        if caught.problems or caught.canonical is None:
+            why = caught.problems[0].message if caught.problems else "not mapped"
+            self.out.add(Sample("not_compared", key, *keys, reason=f"cannot be mapped: {why}"))
+            return False
+        return True
+
+    async def _compare(self, place: Place, caught: Sequence[Caught], rights: Rights) -> None:
+        run, flow = self.run, self.run.flow
+        usable = [one for one in caught if self._usable(one, "left")]
+        links = await links_of(run, flow.left, place.company, [one.record.key for one in usable])
+        works: list[Work] = []
+        unlinked: list[Caught] = []
+        for one in usable:
+            known = [link for link in links.get(one.record.key, ()) if link.state in LINKED]
+            works += [from_link(run, link, "left", one) for link in known if self._concerns(place, link)]
+            if not known:
+                unlinked.append(one)
+        elsewhere = await self._elsewhere(place, unlinked)
+        for one in unlinked:
+            if one.record.key not in elsewhere:
+                name = label(one.canonical, flow.entity.label) if one.canonical else one.record.key
+                self._tell(place, one.record.key, Sample("only_left", name, one.record.key, reason="not linked"))
+        await self._join(place, works, rights)
+        ready = [work for work in works if work.right.canonical is not None]
+        translations = await translate(run.runtime.state, asked(ready))
+        ids = [work.link.id for work in ready if work.link is not None]
+        children = await run.runtime.state.read(lambda tx: tx.links.children(ids))
+        for work in ready:
+            found = compare(run, work, translations, children.get(work.link.id if work.link else 0, ()))
+            self._judge(place, work, found)
+
+    def _judge(self, place: Place, work: Work, found: Difference) -> None:
+        left, right = work.left.canonical, work.right.canonical
+        if left is None or right is None:
+            return
+        keys = (left.key, right.key)
+        if (found.fields or found.unlinked) and self.room > 0:
+            self._tell(place, left.key, Sample("differ", work.label, *keys), work.link.id if work.link else 0)
+            return
+        for name, currency, side, amount in amounts(self.run, work):
+            sums = self.out.totals.setdefault(name, {}).setdefault(currency, {})
             sums[side] = sums.get(side, Decimal(0)) + amount
+        if found.fields:
+            told = Sample("differ", work.label, *keys, fields=found.fields, reason=", ".join(found.fields))
+            self.out.add(told)
+        elif found.unlinked:
+            self.out.add(Sample("not_compared", work.label, *keys, reason=f"{', '.join(found.unlinked)} is not linked"))
+        else:
+            self.out.agree += 1
+
+    def _concerns(self, place: Place, link: Link) -> bool:
+        if self.asked is None:
+            return True
+        asked = self.asked.get(place, {}).get(link.left_key, set())
+        return 0 in asked or link.id in asked
+
+    async def _join(self, at: Place, works: Sequence[Work], rights: Rights) -> None:
+        groups: dict[Place, list[tuple[Work, Link]]] = defaultdict(list)
+        for work in works:
+            if work.link is not None:
+                groups[_right(work.link)].append((work, work.link))
+        for place, group in groups.items():
+            found = await rights(place, [link.right_key for _, link in group])
+            for work, link in group:
+                work.right.caught = found.get(link.right_key)
+                if work.right.caught is None:
+                    why = "its counterpart is not there, or outside the flow"
+                    told = Sample("only_left", work.label, link.left_key, link.right_key, reason=why)
+                    self._tell(at, link.left_key, told, link.id)
+
+    async def _only_right(self, place: Place, caught: Sequence[Caught]) -> None:
+        """Records of the right side that no record of the left side has led to."""
+        links = {link.right_key: link for link in await self._links(place, [one.record.key for one in caught])}
+        elsewhere = await self._elsewhere(place, [one for one in caught if one.record.key not in links])
+        for one in caught:
+            key, link = one.record.key, links.get(one.record.key)
+            if key in elsewhere or one.canonical is None:
+                continue
+            why = "not linked" if link is None else "its counterpart is not there, or outside the flow"
+            name = label(one.canonical, self.run.flow.entity.label)
+            self._tell(place, key, Sample("only_right", name, link.left_key if link else "", key, reason=why))
+
+    async def _links(self, place: Place, keys: Sequence[str]) -> list[Link]:
+        if not keys:
+            return []
+        found = await links_of(self.run, self._end(place), place.company, keys)
+        return [link for links in found.values() for link in links if link.state in LINKED]
+
+    async def _elsewhere(self, place: Place, caught: Sequence[Caught]) -> set[str]:
+        """Records that another flow of the entity keeps together with something else: it proves them."""
+        if not caught:
+            return set()
+        end, keys = self._end(place), [one.record.key for one in caught]
+        object_name = end.mappings[place.variant].mapping.object.read
+
+        def read(tx: Tx) -> set[str]:
+            return taken(self.run.flow, tx, end, object_name, place.company, keys)
+
+        return await self.run.runtime.state.read(read)
 
 
-def _currency(work: Work, side: Side, name: str | None) -> str:
-    """The currency an amount is in: the record's own, else its counterpart's, else "-"."""
-    for half in (work.half(side), work.half(other(side))):
-        code = half.canonical.fields.get(name or "") if half.canonical is not None else None
-        if code:
-            return str(code)
-    return "-"
+def _right(link: Link) -> Place:
+    return Place("right", link.right_connection, link.right_company, link.right_variant)
 
 
-async def _only_right(run: Run, scratch: Scratch, seen: dict[Place, set[str]], out: Agreement) -> None:
-    flow = run.flow
-    for end in flow.rights.values():
-        for company in end.companies:
-            for variant in end.mappings:
-                place = Place("right", end.connection, company, variant)
-                for page in scratch.pages(place, PAGE):
-                    for one in page:
-                        if one.record.key in seen[place] or one.canonical is None:
-                            continue
-                        out.add(
-                            Sample(
-                                "only_right",
-                                label(one.canonical, flow.entity.label),
-                                right_key=one.record.key,
-                                reason="not linked",
-                            )
-                        )
+def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
+    every = list(keys)
+    for at in range(0, len(every), BATCH):
+        yield every[at : at + BATCH]
