@@ -57,6 +57,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Together(config, log)
 
 
+def pytest_sessionstart() -> None:
+    from tests.remembering import remember
+
+    remember()
+
+
 def pytest_collection_finish() -> None:
     """What is imported by now stays; the collector need not look at it again."""
     gc.collect()
