@@ -25,8 +25,8 @@ from weft.model.currencies import Currencies
 from weft.net.secrets import Redactor
 from weft.plugins import Plugins
 from weft.records import Context, Lane, Side
+from weft.reference_tables import ReferenceTables
 from weft.state.membership import Membership
-from weft.sync.references import ReferenceTables
 
 if TYPE_CHECKING:
     from weft.config.loading import Config

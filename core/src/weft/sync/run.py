@@ -17,10 +17,10 @@ from weft.sync.work import Caught
 
 if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
+    from weft.reference_tables import ReferenceTables
     from weft.runtime import Runtime
     from weft.state.flowlock import FlowLock
     from weft.sync.flow import End, Flow, Rule
-    from weft.sync.references import ReferenceTables
 
 Progress = Callable[["Run"], None]
 TURNS = 4

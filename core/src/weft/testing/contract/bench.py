@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weft.mapping.compile import CompiledMapping
     from weft.mapping.spec import FieldSpec
     from weft.plugins import Plugins
-    from weft.sync.references import ReferenceTables
+    from weft.reference_tables import ReferenceTables
 
 NAME = "system"
 """Name of the connection under test."""
