@@ -26,6 +26,10 @@ class StateError(ConfigError):
     """The state database cannot be used: locked by another process, of a newer version, unreachable."""
 
 
+class NoState(StateError):
+    """There is no state yet where one was to be looked at; the first sync makes it."""
+
+
 class EndpointDown(WeftError):
     """A system does not answer, or answers that it cannot serve now; trying later helps."""
 

@@ -17,6 +17,15 @@ def grow(shop: Any, *names: str) -> None:
         shop.run("sync")
 
 
+def test_before_the_first_run_an_empty_database_is_no_error(shop: Any, postgres_url: str) -> None:
+    shop.config.write_text(f"state: {postgres_url}\n" + shop.config.read_text("utf-8"), "utf-8")
+    shop.crm.put("Accounts", Name="Contoso")
+    assert "there is none yet" in shop.run("doctor").output
+    assert "there is none yet" in shop.run("check").output
+    assert "never ran" in shop.run("status", code=1).output
+    assert "Contoso" in shop.run("plan", code=None).output
+
+
 def test_a_state_moves_to_postgresql_and_the_next_sync_finds_all_agreed(shop: Any, postgres_url: str) -> None:
     grow(shop, "Adatum", "Contoso")
     backup = shop.folder / "weft.backup"

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from weft.errors import ConfigError
+from weft.errors import ConfigError, NoState
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -122,11 +122,20 @@ class App:
         return state_url(self.config, redactor=self.redactor)
 
     def has_state(self) -> bool:
-        """Whether the state exists already; a database server is asked when it is opened."""
+        """Whether the state exists already.
+
+        :raises StateError: a database server does not answer.
+        """
         from weft.state.place import parse
 
         path = parse(self.state_url).path
-        return path is None or path.exists()
+        if path is not None:
+            return path.exists()
+        try:
+            with self.reading():
+                return True
+        except NoState:
+            return False
 
     @contextmanager
     def reading(self) -> Iterator[State]:

@@ -24,6 +24,7 @@ from weft.config.secrets import findings as clear_secrets
 from weft.desk.status import troubles
 from weft.errors import AuthError, ConfigError, EndpointDown, WeftError
 from weft.meter import Meter, Stats
+from weft.state.place import parse
 
 if TYPE_CHECKING:
     from weft.cli.context import App
@@ -173,13 +174,13 @@ def _private(check: str, path: Path) -> Iterator[Finding]:
 
 def _state(app: App) -> Iterator[Finding]:
     try:
-        url = app.state_url
+        place = parse(app.state_url)
         there = app.has_state()
     except WeftError as error:
         yield Finding("state", "error", str(error), "correct state: in the configuration")
         return
     if not there:
-        yield Finding("state", "ok", f"there is none yet at {url.removeprefix('sqlite:///')}; the first sync makes it")
+        yield Finding("state", "ok", f"there is none yet at {place}; the first sync makes it")
         return
     try:
         with app.reading() as state:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
-from weft.errors import StateError
+from weft.errors import NoState, StateError
 from weft.state.place import Place
 from weft.state.tables import VERSION_TABLE, meta, metadata, workers
 
@@ -41,7 +41,7 @@ def is_current(connection: Connection, place: Place, *, may_write: bool, create:
                 f"(it has the tables {', '.join(sorted(strange)[:5])}); name another one under state:"
             )
         if not create or not may_write:
-            raise StateError(f"{place} holds no weft state yet; it is made by the first sync")
+            raise NoState(f"{place} holds no weft state yet; it is made by the first sync")
         return False
     if not re.fullmatch(r"\d{4}", version) or version > SCHEMA:
         raise StateError(

@@ -91,14 +91,20 @@ async def conflicts(request: Request, site: Site, person: Person) -> Response:
 async def approvals(request: Request, site: Site, person: Person) -> Response:
     wanted = parameters(looking.Issues, request).model_copy(update={"kind": ["approval"]})
     page = await looking.issues.run(site.desk(person), wanted)
-    return await render(request, site, person, "approvals.html", page=page, wanted=wanted, mark=mark)
+    shown = {"page": page, "wanted": wanted, "mark": mark, "sides": _sides(site)}
+    return await render(request, site, person, "approvals.html", **shown)
+
+
+def _sides(site: Site) -> dict[str, dict[str, str]]:
+    """By flow: what its sides are called."""
+    flows = site.runtime.config.flows
+    return {name: {"left": of.left, "right": " / ".join(of.right)} for name, of in flows.items()}
 
 
 async def one(request: Request, site: Site, person: Person) -> Response:
     detail = await looking.issue.run(site.desk(person), looking.One(id=request.path_params["id"]))
     issue = detail.issue
-    config = site.runtime.config.flows.get(issue.flow)
-    sides = {"left": config.left, "right": " / ".join(config.right)} if config else {"left": "left", "right": "right"}
+    sides = _sides(site).get(issue.flow, {"left": "left", "right": "right"})
     payload = issue.payload if isinstance(issue.payload, dict) else {}
     speaker = sides.get(str(payload.get("side")), issue.connection) or "The system"
     section = {"conflict": "/conflicts", "approval": "/approvals"}.get(issue.kind, "/issues")
