@@ -330,11 +330,13 @@ class ObjectSchema:
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Something in the live system that a person should see to. ``remedy`` says what to do."""
+    """Something in the live system that a person should see to. ``remedy`` says what to do. ``missing``: fields or
+    objects of mappings are not there because of it, so that they need not be told one by one."""
 
     level: Literal["error", "warning"]
     message: str
     remedy: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,13 @@ def test_what_stopped_the_last_run_is_in_the_status(shop: Any) -> None:
     shop.erp.down = "the maintenance window lasts until 6"
     shop.run("sync", code=3)
     told = shop.run("status", code=1).output
-    assert "did not answer in the last run: erp: Memory ERP: the maintenance window lasts until 6" in told
+    words = "did not answer in the last run: erp: Memory ERP: the maintenance window lasts until 6"
+    assert words in told
+    with shop.state() as state, state.begin() as tx:  # a daemon tries again and again
+        lease = tx.workers.join("w1", "host", 1, "1", timedelta(minutes=1))
+        tx.workers.beat(lease, timedelta(minutes=1), {"jobs": []})
+        tx.runs.start(Run("again", "customers", "changes", shop.clock.now()))
+    assert f"{words}; another run is under way" in shop.run("status", code=1).output
 
 
 def test_sync_refuses_a_flow_that_must_not_work_now(shop: Any) -> None:

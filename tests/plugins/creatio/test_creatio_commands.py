@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from weft.cli.root import cli
@@ -42,6 +45,22 @@ def test_the_package_is_installed_on_a_connection(site):
     assert result.exit_code == 0, result.output
     assert {"UsrPayment", "UsrWeftOutbox"} <= set(sim.site.model.entities)
     assert "UsrTaxId" in sim.site.model.entities["Account"].columns
+
+
+def test_weft_check_tells_of_a_missing_package_instead_of_each_column(site):
+    sim, folder = site
+    config = (
+        CONFIG.split("  other:")[0] + "  site: {{kind: creatio, url: '{url}', package: false, ca_file: {ca}, auth: "
+    )
+    config += (
+        "{{username: Supervisor, password: Supervisor}}}}\nflows: {{c: {{entity: customer, between: [crm, site]}}}}"
+    )
+    old = yaml.safe_load((folder / "weft.yaml").read_text(encoding="utf-8"))["connections"]["crm"]
+    (folder / "weft.yaml").write_text(config.format(url=old["url"], ca=old["ca_file"], password="Supervisor"))
+    checked = CliRunner().invoke(cli, ["--config", str(folder / "weft.yaml"), "check", "--json"])
+    found = [one for one in json.loads(checked.stdout)["findings"] if one["level"] == "error"]
+    assert [(one["about"], one["message"][:34]) for one in found] == [("c: crm", "weft's package is not installed on")]
+    assert "weft creatio package --install crm" in found[0]["suggestion"]
 
 
 def test_wrong_connections_and_passwords_are_told(site):

@@ -204,9 +204,12 @@ async def _flow(runtime: Runtime, name: str, out: Checked, *, offline: bool) -> 
     for concern in (*live_checks.undated(config, sides), *_pushes(runtime, config)):
         out.concern(concern, name, runtime.config.where("flows", name))
     if not offline:
-        await _against_metadata(runtime, name, config, sides, out)
+        whole = dict(sides)
         async for about, concern in live_checks.concerns(runtime, name, config, sides):
             out.concern(concern, about, runtime.config.where("flows", name))
+            if concern.missing:
+                whole.pop(about.removeprefix(f"{name}: "), None)
+        await _against_metadata(runtime, name, config, whole, out)
     if len(out.findings) == before:
         fields = " and ".join(
             f"{sum(len(c.readable | c.writable) for c in compiled)} fields on {connection}"

@@ -88,11 +88,10 @@ def _print(report: Report, limit: int) -> None:
         console.note(f"  {report.error}")
     for kept in report.held[: limit or None]:
         console.note(f"  {kept.kind}: {console.clean(kept.label or kept.key)}: {console.clean(kept.reason)}")
-    sides: dict[tuple[str, str, str], list[Planned]] = {}
+    sides: dict[tuple[str, str], list[Planned]] = {}
     for one in planned:
-        sides.setdefault((one.connection, one.company, one.side), []).append(one)
-    for (connection, company, side), group in sides.items():
-        place = f"{connection}/{company}" if company else connection
+        sides.setdefault((one.place or one.connection, one.side), []).append(one)
+    for (place, side), group in sides.items():
         click.echo(f"  {click.style(place, fg='cyan')} ({side})")
         for one in group[: limit or None]:
             _one(one)

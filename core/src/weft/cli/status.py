@@ -28,7 +28,12 @@ def command(ctx: click.Context, flows: tuple[str, ...], as_json: bool) -> None:
         console.print_json(found)
     else:
         _print(app, found)
-    ctx.exit(0 if all(flow.state in ("done", "off", "running") for flow in found["flows"]) else 1)
+    ctx.exit(0 if all(_moves(flow) for flow in found["flows"]) else 1)
+
+
+def _moves(flow: FlowStatus) -> bool:
+    loading = flow.last_run is not None and flow.last_run.mode == "first"
+    return flow.state in ("done", "off") or (flow.state == "running" and (loading or not flow.blocker))
 
 
 def gather(app: App, names: list[str]) -> dict[str, Any]:

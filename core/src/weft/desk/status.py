@@ -141,7 +141,8 @@ def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared
         found.counts = run.counts or {}
         found.state = run.state if config.enabled else "off"
         asked = [approval for approval in shared.approvals if approval.flow == name]
-        found.blocker = _blocker(config, found, len(asked), _guard(tx, name), shared, now)
+        ended = run if run.finished_at is not None else _last(tx, name, ended=True)
+        found.blocker = _blocker(config, found, ended, len(asked), _guard(tx, name), shared, now)
     elif config.enabled and shared.daemons:
         found.blocker = _to_begin(config, name, shared.turns.get(name), now)
     if config.enabled:
@@ -191,11 +192,12 @@ def troubles(workers: Sequence[Worker]) -> dict[str, str]:
     return found
 
 
-def _last(tx: Tx, name: str, state: str | None = None) -> Run | None:
+def _last(tx: Tx, name: str, state: str | None = None, *, ended: bool = False) -> Run | None:
     """The newest run that was to bring records into agreement: a plan or a person's work on links is none, nor is
-    a hand lent to a first load."""
+    a hand lent to a first load. ``ended``: the newest that came to an end."""
     runs = tx.runs.page(limit=RUNS, flow=name, state=state)
-    return next((run for run in runs if run.mode in MOVING and run.mode != "portions"), None)
+    moving = (run for run in runs if run.mode in MOVING and run.mode != "portions")
+    return next((run for run in moving if run.finished_at is not None or not ended), None)
 
 
 def _up_to(cursor: Cursor) -> ReadUpTo:
@@ -208,22 +210,26 @@ def _guard(tx: Tx, name: str) -> str:
     return f"{stops[0].reason}; weft issues approve {stops[0].id} lets it go on once" if stops else ""
 
 
-def _blocker(config: FlowConfig, found: FlowStatus, asked: int, guard: str, shared: Shared, now: datetime) -> str:
-    """The one thing that keeps the flow from moving, the most severe first; empty when it moves."""
+def _blocker(
+    config: FlowConfig, found: FlowStatus, ended: Run | None, asked: int, guard: str, shared: Shared, now: datetime
+) -> str:
+    """The one thing that keeps the flow from moving, the most severe first; empty when it moves. ``ended``: the last
+    run that came to an end; while a system is away, another one is under way most of the time."""
     if not config.enabled:
         return "it is switched off (enabled: false)"
     if guard:
         return f"stopped by a guard: {guard}"
-    words = _words(found)
-    if found.state == "down":
-        return f"a system did not answer in the last run{words or '; weft check says which'}"
-    if found.state == "failed":
-        return f"the last run failed{words or f'; weft sync {found.flow} says why'}"
-    if found.state == "stopped":
-        return "a guard stopped the last run and has been answered; the next run goes on"
     if found.state == "running" and found.last_run is not None and not shared.workers:
         age = span((now - found.last_run.started).total_seconds())
-        return f"a run began {age} ago; if no weft process is running, it was cut off: run weft sync"
+        return f"a run began {age} ago; if no weft process is running, it was cut off: start weft run, or run weft sync"
+    words, state = (_words(ended.error), ended.state) if ended is not None else ("", found.state)
+    again = "; another run is under way" if found.state == "running" else ""
+    if state == "down":
+        return f"a system did not answer in the last run{words or '; weft check says which'}{again}"
+    if state == "failed":
+        return f"the last run failed{words or f'; weft sync {found.flow} says why'}{again}"
+    if state == "stopped" and not again:
+        return "a guard stopped the last run and has been answered; the next run goes on"
     if not found.cursors and found.state != "running":
         return "its first load has not finished; weft sync begins it anew"
     if late := _late(config, found, shared, now):
@@ -241,10 +247,10 @@ def _blocker(config: FlowConfig, found: FlowStatus, asked: int, guard: str, shar
     return ""
 
 
-def _words(found: FlowStatus) -> str:
-    """What stopped the last run, in the words it was told in, as the rest of a sentence."""
-    error = " ".join((found.last_run.error or "").split()) if found.last_run is not None else ""
-    return f": {error[:LONGEST]}{'…' if len(error) > LONGEST else ''}" if error else ""
+def _words(error: str | None) -> str:
+    """What stopped a run, as the rest of a sentence."""
+    text = " ".join((error or "").split())
+    return f": {text[:LONGEST]}{'…' if len(text) > LONGEST else ''}" if text else ""
 
 
 def _late(config: FlowConfig, found: FlowStatus, shared: Shared, now: datetime) -> str:

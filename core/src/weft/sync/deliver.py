@@ -73,6 +73,14 @@ class Delivery:
         return self.work.pair.end(self.side)
 
     @property
+    def object(self) -> str:
+        """The system's object that is written."""
+        if self.item is not None and self.item.object:
+            return self.item.object
+        mapped = self.compiled.mapping.object
+        return mapped.to_create if self.op == "create" else mapped.to_update
+
+    @property
     def source_key(self) -> str:
         """The key of the record the values come from."""
         caught = self.work.half(other(self.side)).caught

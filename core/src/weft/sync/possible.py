@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weft.config.models import FlowConfig
+    from weft.config.flows import FlowConfig
     from weft.runtime import Runtime
 
 _INSTEAD = {
@@ -36,3 +37,17 @@ def hindrances(runtime: Runtime, config: FlowConfig, connection: str) -> list[st
         for one in runtime.impossible(connection, entity)
         if one.stops(variants, written=written, read=read)
     ]
+
+
+def never_brought(flows: Mapping[str, FlowConfig], entity: str, connection: str) -> str:
+    """Why no flow will make a record of the entity in a connection by itself; empty when one does."""
+    keeping = {name: one for name, one in flows.items() if one.enabled and one.entity == entity}
+    if not keeping:
+        return f"no flow of the configuration keeps {entity} in agreement"
+    there = [name for name, one in keeping.items() if connection in one.between]
+    if not there or any(keeping[name].may_create(connection) for name in there):
+        return ""
+    return (
+        f"the flow {there[0]} creates none in {connection} (see its `direction` and `create`): link it to one that is "
+        f"there with weft links add {there[0]} LEFT-KEY RIGHT-KEY"
+    )

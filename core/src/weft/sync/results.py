@@ -371,10 +371,11 @@ def plan(run: Run, deliveries: Sequence[Delivery], settlement: Settlement) -> No
                 delivery.side,
                 delivery.end.connection,
                 delivery.company,
-                delivery.item.object if delivery.item else "",
+                delivery.object,
                 delivery.op,
                 delivery.work.label,
                 target.record.key if target else "",
                 _movement(delivery),
+                run.runtime.place(delivery.end.connection, delivery.company),
             )
         )

@@ -33,7 +33,8 @@ Mode = Literal["changes", "first", "sweep", "keys", "hints", "due", "portions", 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One write that a plan would make: fields go from ``before`` to ``after``, by ``rule``."""
+    """One write that a plan would make: fields go from ``before`` to ``after``, by ``rule``. ``place``: connection and
+    company as people call them."""
 
     flow: str
     side: Side
@@ -44,6 +45,7 @@ class Planned:
     label: str
     key: str
     fields: dict[str, dict[str, Any]]
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

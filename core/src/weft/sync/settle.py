@@ -25,6 +25,7 @@ from weft.sync import approvals
 from weft.sync.claims import again
 from weft.sync.decide import Unlinked
 from weft.sync.flips import Flips
+from weft.sync.possible import never_brought
 from weft.sync.run import Held
 from weft.sync.showing import all_shown, masked, shown
 from weft.sync.waking import Wait, in_turn, wake
@@ -313,12 +314,11 @@ class Settlement:
                 work.stop = "a record of the pair cannot be mapped"
 
     def waiting(self, work: Work, waiting: Sequence[tuple[str, Side, Unlinked]]) -> None:
-        name, _, target = waiting[0]
+        name, side, target = waiting[0]
         reason = f"waiting for {target.entity} {target.object}({target.key}), which {name} refers to"
-        if not any(
-            config.enabled and config.entity == target.entity for config in self.run.runtime.config.flows.values()
-        ):
-            reason += f"; no flow of the configuration keeps {target.entity} in agreement"
+        flows, to = self.run.runtime.config.flows, work.pair.end(side).connection
+        if never := never_brought(flows, target.entity, to):
+            reason += f"; {never}"
         why = self.run.excluded_parents.get((target.entity, target.key))
         if why:
             reason += f"; it is excluded: {why}"

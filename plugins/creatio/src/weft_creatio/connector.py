@@ -9,7 +9,7 @@ from typing import Any
 from weft import hookimpl
 from weft.hookspecs import Connector
 from weft.mapping.document import Mapping
-from weft.records import Context, Intents, Item, ObjectSchema, Outcome, Page, Query, Reply, Request
+from weft.records import Concern, Context, Intents, Item, ObjectSchema, Outcome, Page, Query, Reply, Request
 from weft_creatio.settings import CreatioSettings
 
 
@@ -57,6 +57,19 @@ async def weft_describe(session: Any, objects: Sequence[str] | None) -> AsyncIte
 
     async for schema in describe(session, objects):
         yield schema
+
+
+@hookimpl
+async def weft_check(ctx: Context, session: Any) -> AsyncIterator[Concern]:
+    """Is weft's package there, where the settings say so?"""
+    settings = session.settings
+    if settings.package and session.names.object("WeftOutbox") not in (await session.metadata()).sets:
+        yield Concern(
+            "error",
+            "weft's package is not installed on this site, or its OData is still being rebuilt (1 to 2 minutes)",
+            f"install it by: weft creatio package --install {ctx.connection}; or set `package: false` to do without",
+            missing=True,
+        )
 
 
 @hookimpl
