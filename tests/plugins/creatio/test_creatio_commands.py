@@ -48,15 +48,12 @@ def test_the_package_is_installed_on_a_connection(site):
 
 
 def test_weft_check_tells_of_a_missing_package_instead_of_each_column(site):
-    sim, folder = site
-    config = (
-        CONFIG.split("  other:")[0] + "  site: {{kind: creatio, url: '{url}', package: false, ca_file: {ca}, auth: "
-    )
-    config += (
-        "{{username: Supervisor, password: Supervisor}}}}\nflows: {{c: {{entity: customer, between: [crm, site]}}}}"
-    )
-    old = yaml.safe_load((folder / "weft.yaml").read_text(encoding="utf-8"))["connections"]["crm"]
-    (folder / "weft.yaml").write_text(config.format(url=old["url"], ca=old["ca_file"], password="Supervisor"))
+    _, folder = site
+    path = folder / "weft.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["connections"]["other"] = {**config["connections"]["crm"], "package": False}
+    config["flows"] = {"c": {"entity": "customer", "between": ["crm", "other"]}}
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
     checked = CliRunner().invoke(cli, ["--config", str(folder / "weft.yaml"), "check", "--json"])
     found = [one for one in json.loads(checked.stdout)["findings"] if one["level"] == "error"]
     assert [(one["about"], one["message"][:34]) for one in found] == [("c: crm", "weft's package is not installed on")]
