@@ -69,7 +69,7 @@ def test_a_message_names_flow_records_words_remedy_and_link() -> None:
     assert found.title == "customers: 7 records refused by a system"
     assert "- Adatum (C001): erp: The field Customer group must be filled in." in found.text
     assert "- and 6 more" in found.text
-    assert "weft issues retry customers --kind failed" in found.text
+    assert "weft issues retry --flow customers --kind failed" in found.text
     assert found.text.endswith("https://weft.example/issues?flow=customers&kind=failed")
     here = Wording("https://weft.example")
     assert here.issues(issues(1, 60, "conflict"))[1].endswith("https://weft.example/conflicts?flow=customers")

@@ -81,7 +81,7 @@ async def test_what_is_wanted_is_validated(operator: httpx.AsyncClient) -> None:
         ("issues/retry", {}, "give ids, or all"),
         ("issues/retry", {"ids": [1], "all": True}, "give ids, or all"),
         ("issues/skip", {"ids": [1]}, "reason: Field required"),
-        ("issues/skip", {"ids": [1], "reason": "r", "force": 1}, "force: Extra inputs"),
+        ("issues/skip", {"ids": [1], "reason": "r", "force": 1}, "force: there is no such name here"),
         ("links/add", {"flow": "customer", "pairs": [{"left_key": "1", "right_key": "2"}]}, "did you mean 'customers'"),
         ("flows/pause", {"flow": "nobody", "reason": "r"}, "there is no flow 'nobody'"),
     ):

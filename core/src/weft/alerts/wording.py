@@ -21,7 +21,10 @@ Told = tuple[str, str]
 """Title and text."""
 
 _KINDS = {
-    "failed": ("{n} refused by a system", "Put right what it says, then retry: weft issues retry {flow} --kind failed"),
+    "failed": (
+        "{n} refused by a system",
+        "Put right what it says, then retry: weft issues retry --flow {flow} --kind failed",
+    ),
     "waiting": ("{n} waiting for others", "See what they wait for: weft issues list {flow} --kind waiting"),
     "conflict": ("{n} changed on both sides", "Choose a side for each field: weft conflicts list {flow}"),
     "ambiguous": ("{n} with several candidates", "Say which belong together: weft issues list {flow} --kind ambiguous"),

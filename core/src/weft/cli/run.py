@@ -47,7 +47,7 @@ async def _run(app: App) -> None:
             receiver = Receiver(runtime, daemon.wake)
             daemon.services = services(runtime, metrics, receiver.receive, daemon.problem)
             with _signals(daemon):
-                console.note(f"weft is at work on {state.place}; stop it with Ctrl-C")
+                console.note(f"weft starts on {state.place}; Ctrl-C stops it")
                 for name in _left_alone(app.config.flows):
                     console.note(f"{name} has no every, cron or on: it only runs when asked to, as by weft sync {name}")
                 await daemon.run()

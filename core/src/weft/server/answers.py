@@ -44,7 +44,8 @@ def problems(error: ValidationError) -> str:
     told = []
     for one in error.errors(include_url=False, include_input=False, include_context=False):
         place = ".".join(map(str, one["loc"]))
-        words = str(one["msg"]).removeprefix("Value error, ")
+        unknown = one["type"] == "extra_forbidden"
+        words = "there is no such name here" if unknown else str(one["msg"]).removeprefix("Value error, ")
         told.append(f"{place}: {words}" if place else words)
     return "; ".join(told)
 

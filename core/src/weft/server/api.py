@@ -53,7 +53,11 @@ def who(request: Request, role: Role) -> Person:
     """
     person: Person | None = request.scope["weft.person"]
     if person is None:
-        raise Refused(401, "no_token", "say who you are: Authorization: Bearer TOKEN; weft token makes one")
+        raise Refused(
+            401,
+            "no_token",
+            "say who you are in the header Authorization, by the word Bearer and a token; weft token makes one",
+        )
     person.need(role)
     return person
 

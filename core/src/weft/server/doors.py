@@ -51,7 +51,7 @@ async def identify(request: Request, site: Site) -> Person | None:
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     if scheme:
         if scheme.lower() != "bearer" or not presented:
-            raise Refused(401, "wrong_token", "write: Authorization: Bearer TOKEN")
+            raise Refused(401, "wrong_token", "the header Authorization takes the word Bearer and a token")
         token = by_token(request, site, presented.strip())
         return Person(token.name, token.role, "token")
     if secret := request.cookies.get(session_cookie(site)):

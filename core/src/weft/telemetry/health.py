@@ -45,7 +45,11 @@ def routes(runtime: Runtime, metrics: Metrics | None = None, checks: Mapping[str
     async def measured(request: Request) -> Response:
         assert metrics is not None
         if request.scope.get("weft.person", "nobody asks here") is None:
-            return PlainTextResponse("write: Authorization: Bearer TOKEN", 401, headers={"WWW-Authenticate": "Bearer"})
+            return PlainTextResponse(
+                "the header Authorization takes the word Bearer and a token of the role viewer",
+                401,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
         try:
             return Response(await metrics.exposition(), media_type=CONTENT_TYPE, headers=_FRESH)
         except WeftError as error:
