@@ -197,3 +197,31 @@ async def test_a_record_that_moves_to_one_that_is_linked_stops_nobody(world: Any
     assert (issue.kind, issue.key, stays in issue.reason) == ("review", first, True)
     again = await world.sync("customers", sweep=True)
     assert [report.error for report in again] == [""]
+
+
+async def test_a_pause_ends_a_pass_that_is_under_way(world: Any) -> None:
+    """It is what people reach for when something goes wrong; the pass went on to its end."""
+    await world.sync("customers")
+    for n in range(30):
+        world.crm.put("Accounts", Name=f"A{n}", Tax=f"DE{n}")
+    world.configure("{kind: memcrm}", "{kind: memcrm, page_size: 10}")
+    pausing: list[Any] = []
+
+    @around("write", kind="memerp")
+    async def write(call: Any) -> Any:
+        if pausing:
+            await pausing.pop().state.write(lambda tx: tx.pauses.pause("*", "kim", "wrong prices", world.clock.now()))
+        async for outcome in call():
+            yield outcome
+
+    world.extra = {"pausing": Holder(write)}
+    async with world.runtime() as runtime:
+        pausing.append(runtime)
+        report = await run_flow(runtime, "customers")
+        assert (report.state, "by kim: wrong prices" in report.error) == ("lost", True)
+        assert len(world.erp.rows("customers")) == 10
+        now = world.clock.now()
+        await runtime.state.write(lambda tx: tx.pauses.resume("*", "kim", now))
+        assert await runtime.state.read(lambda tx: tx.runs.lost(["changes"], now)) == {"customers": "changes"}
+        assert (await run_flow(runtime, "customers")).error == ""
+    assert len(world.erp.rows("customers")) == 30

@@ -24,7 +24,7 @@ from weft.sync.changes import changes, followed, is_new, sweep_all, sweep_due
 from weft.sync.first import first_load, lend_a_hand
 from weft.sync.flow import build
 from weft.sync.guards import GuardStop
-from weft.sync.held import held
+from weft.sync.held import FlowHeld, held
 from weft.sync.parents import Parents
 from weft.sync.pending import hinted, leftovers, pending, reading, recheck, retry_due
 from weft.sync.pipeline import Pipeline
@@ -229,6 +229,8 @@ def _judged(runtime: Runtime, flow: str, error: Exception) -> tuple[State, str, 
     words = runtime.redactor(str(error))
     if isinstance(error, GuardStop):
         return "stopped", words, error.exit_code
+    if isinstance(error, FlowHeld):
+        return "lost", words, error.exit_code
     if isinstance(error, WeftError):
         return "down" if isinstance(error, EndpointDown) else "failed", words, error.exit_code
     runtime.log.error("flow %s failed", flow, exc_info=error)

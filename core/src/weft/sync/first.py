@@ -19,6 +19,7 @@ from weft.records import Canonical, Problem, Side, Target
 from weft.state.cursors import Cursor
 from weft.sync import deletes
 from weft.sync.capture import scan
+from weft.sync.held import go_on
 from weft.sync.identify import Candidates, match_value, rules_of
 from weft.sync.known import key_of, links_of
 from weft.sync.portions import GivenMatcher, Shared, Staged, lend
@@ -348,6 +349,7 @@ def _values(compiled: CompiledMapping, rules: Sequence[tuple[str, ...]], canonic
 
 async def _bring(run: Run, pipeline: Pipeline, batch: Batch) -> None:
     """One batch through the cycle."""
+    await go_on(run)
     end, company, compiled = batch.end, batch.company, batch.compiled
     fresh, reread = await _sorted(run, batch)
     settlement = Settlement(run)

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from weft.config.windows import Window
-from weft.errors import ConfigError
+from weft.errors import ConfigError, WeftError
 from weft.state.pauses import ALL
 
 if TYPE_CHECKING:
     from weft.config.flows import FlowConfig
     from weft.state.pauses import Pause
     from weft.state.tx import Tx
+    from weft.sync.run import Run
+
+
+class FlowHeld(WeftError):
+    """A flow that runs has been paused, or its blackout window has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,19 @@ def by_pause(pause: Pause) -> Held:
     if pause.flow == ALL:
         return Held(f"paused with all flows by {pause.by}{until}{reason}", "weft resume lets them go on")
     return Held(f"paused by {pause.by}{until}{reason}", f"weft resume {pause.flow} lets it go on")
+
+
+async def go_on(run: Run) -> None:
+    """Before the next page of a run: may the flow still work?
+
+    :raises FlowHeld: no, and why. What the run has come to is settled; the rest is for a later one.
+    """
+    flow = run.flow
+    if run.plan_only:
+        return
+    why = (await run.runtime.state.read(lambda tx: held({flow.name: flow.config}, tx, run.now))).get(flow.name)
+    if why is not None:
+        raise FlowHeld(f"cut off: {flow.name} is {why}")
 
 
 def runnable(

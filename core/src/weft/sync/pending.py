@@ -17,6 +17,7 @@ from weft.sync.capture import Fetched, fetch
 from weft.sync.changes import BATCH, scan_place
 from weft.sync.claims import Claim
 from weft.sync.flow import Flow
+from weft.sync.held import go_on
 from weft.sync.settle import Settlement
 from weft.sync.work import other
 
@@ -65,6 +66,7 @@ async def leftovers(run: Run, pipeline: Pipeline) -> None:
         if end is None or variant not in end.mappings or place not in end.companies:
             continue
         for at in range(0, len(keys), LOOKED_UP):
+            await go_on(run)
             await pipeline.keys(end, end.mappings[variant], place, keys[at : at + LOOKED_UP])
 
 
@@ -103,6 +105,7 @@ async def hinted(run: Run, pipeline: Pipeline, lane: Lane | None = None) -> None
     try:
         try:
             while taken := await state.write(take):
+                await go_on(run)
                 fresh = [hint for hint in taken if _place(hint) not in seen]
                 again += [hint for hint in taken if _place(hint) in seen]
                 seen.update(map(_place, fresh))
@@ -167,6 +170,7 @@ async def _retry(run: Run, pipeline: Pipeline, issues: Sequence[Issue]) -> None:
             side: Side = "left" if issue.side == "left" else "right"
             groups[side, issue.connection, issue.company, issue.object].append(issue)
     for (_, connection, company, object_name), group in groups.items():
+        await go_on(run)
         found = reading(run.flow, connection, object_name)
         ids = [issue.id for issue in group]
         later = run.now + run.flow.config.retry.longest

@@ -20,6 +20,7 @@ from weft.sync.claims import AT_ONCE, SOON, Claim
 from weft.sync.deliver import deliver
 from weft.sync.doubt import clear_doubts, ours
 from weft.sync.guards import allow
+from weft.sync.held import go_on
 from weft.sync.identify import Identified, LiveMatcher, Matcher, from_link, match, read_others
 from weft.sync.known import find_links, taken
 from weft.sync.learn import look
@@ -72,6 +73,7 @@ class Pipeline:
         Raises what stopped the writing, after everything that was done is settled; the cursor is not stored then.
         """
         run = self.run
+        await go_on(run)
         settlement = settlement or Settlement(run)
         with run.runtime.meter.page(
             run.flow.name, end.connection, compiled.mapping.object.read or "", "settle"
