@@ -269,3 +269,29 @@ async def test_a_wait_that_is_stored_with_the_link_it_waits_for_is_woken(world: 
         await asyncio.gather(runtime.state.write(store), settle_parent())
         [issue] = await runtime.state.read(lambda tx: tx.issues.due(now + timedelta(minutes=1)))
         assert issue.key == "O1"
+
+
+async def test_a_claim_that_was_cut_off_is_not_kept(world: Any) -> None:
+    """Nobody knew of it any more, and so nobody gave it back."""
+    async with world.runtime() as runtime:
+        claims = runtime.state.claims
+
+        async def take(place: str, look: Any = lambda tx: None) -> set[str]:
+            got, _ = await claims.take(lambda tx: {place: {place}}, look)
+            return set(got)
+
+        async def under_way(place: str) -> tuple[asyncio.Task[set[str]], threading.Event]:
+            began, may = threading.Event(), threading.Event()
+            task = asyncio.create_task(take(place, lambda tx: (began.set(), may.wait(30))))
+            await asyncio.to_thread(began.wait, 30)
+            return task, may
+
+        cut, may = await under_way("a")
+        cut.cancel()
+        may.set()
+        await asyncio.gather(cut, return_exceptions=True)
+        other, may = await under_way("b")
+        first = await take("a")  # beside another one it is not certain whose it is
+        may.set()
+        assert await other == {"b"}
+        assert first | await take("a") == {"a"}

@@ -55,12 +55,16 @@ class Claims:
         Returns the places claimed by name, and what was seen. Never waits for another holder.
         """
         if self.in_memory:
-            return await self._state.read(lambda tx: (self.take_here(wanted(tx)), look(tx)))
+            return await self._take_in_memory(wanted, look)
         asked: set[str] = set()
+        cleared: set[str] = set()
 
         def write(tx: Tx) -> tuple[dict[str, set[str]], T]:
             places = wanted(tx)
             asked.update(*places.values())
+            cleared.clear()  # of an earlier try, which was undone
+            cleared.update(self._strays_of(places))
+            tx.claims.release(self._lease, cleared)
             return self._take_rows(tx, places), look(tx)
 
         self._taking += 1
@@ -68,7 +72,7 @@ class Claims:
             got, seen = await self._state.write(write)
             with self._mutex:
                 self._held.update(*got.values())
-                self._strays -= asked
+                self._strays -= cleared.union(*got.values())
             return got, seen
         except BaseException:
             with self._mutex:
@@ -77,6 +81,21 @@ class Claims:
         finally:
             self._taking -= 1
 
+    async def _take_in_memory(
+        self, wanted: Callable[[Tx], Wanted], look: Callable[[Tx], T]
+    ) -> tuple[dict[str, set[str]], T]:
+        got: dict[str, set[str]] = {}
+
+        def read(tx: Tx) -> T:
+            got.update(self.take_here(wanted(tx)))
+            return look(tx)
+
+        try:
+            return got, await self._state.read(read)
+        except BaseException:  # nobody will know of them
+            self.release_here(set().union(*got.values()))
+            raise
+
     def take_here(self, wanted: Wanted) -> dict[str, set[str]]:
         """In memory only: claim at once."""
         with self._mutex:
@@ -84,11 +103,12 @@ class Claims:
             self._held.update(*got.values())
             return got
 
+    def _strays_of(self, wanted: Wanted) -> set[str]:
+        with self._mutex:  # another one's claims may be on their way back: they look like strays
+            return (self._strays & set().union(*wanted.values())) - self._held if self._taking == 1 else set()
+
     def _take_rows(self, tx: Tx, wanted: Wanted) -> dict[str, set[str]]:
         at = tx.workers.clock()
-        with self._mutex:  # another one's claims may be on their way back: they look like strays
-            mine = (self._strays & set().union(*wanted.values())) - self._held if self._taking == 1 else set()
-        tx.claims.release(self._lease, mine)
         taken = tx.claims.take(self._lease, {place for places in wanted.values() for place in places}, at)
         got = {name: set(places) for name, places in wanted.items() if taken.issuperset(places)}
         tx.claims.release(self._lease, taken.difference(*got.values()))
