@@ -119,6 +119,7 @@ class PlainQueue:
             del self.tasks[job.name]
 
     async def take_over(self, alive: Any) -> int:
+        assert self.carry_out, "it has not been started"
         return 0
 
     async def prune(self) -> None:

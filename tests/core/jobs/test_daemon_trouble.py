@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, event
 
 from weft import around
 from weft.errors import StateError
+from weft.state import State
 from weft.sync.cycle import run_flow
 
 
@@ -69,6 +71,16 @@ async def test_clocks_that_jump_stop_nothing(everywhere: Any, until: Any) -> Non
         pair.clock.forward(hours=1, minutes=1)
         await until(lambda: "Contoso" in pair.names())  # no turn is waited for that a wrong clock has set
         assert not daemon.membership.lost.is_set()
+
+
+async def test_a_daemon_that_starts_after_a_dead_one_takes_over(pair: Any, until: Any, postgres_url: str) -> None:
+    pair.state_url = postgres_url
+    with State.open(postgres_url) as state, state.begin() as tx:
+        tx.workers.join("dead", "elsewhere", 1, "1", timedelta(seconds=-1))
+    pair.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with pair.working() as daemon:
+        await until(lambda: pair.names() == ["Adatum"])
+        await until(lambda: daemon.runtime.state.read(lambda tx: tx.workers.overdue() == []))
 
 
 async def test_a_full_disk_sends_nothing_and_is_recovered_from(pair: Any, until: Any) -> None:

@@ -110,7 +110,7 @@ class Daemon:
                 membership = Membership(runtime.state, ttl=self.settings.lease, clock=runtime.clock.now)
                 await stack.enter_async_context(membership)
             self.membership.info = self._info
-            await self._look_around()
+            await self._survey()  # our share of each connection is known before the first job is begun
             await self._queue.start(self._carry_out)
             stack.push_async_callback(self._queue.close)
             stack.push_async_callback(self._drain)
@@ -278,11 +278,14 @@ class Daemon:
     # -- the others --------------------------------------------------------------------------------
 
     async def _look_around(self) -> None:
-        """Who is alive, what share of each connection is ours, and whether somebody has died."""
-        runtime = self.runtime
-        if not runtime.state.place.sqlite:
-            for dead in await runtime.state.read(lambda tx: tx.workers.overdue()):
+        """Whether somebody has died, who is alive, and what share of each connection is ours."""
+        if not self.runtime.state.place.sqlite:
+            for dead in await self.runtime.state.read(lambda tx: tx.workers.overdue()):
                 await self._take_over(dead)
+        await self._survey()
+
+    async def _survey(self) -> None:
+        runtime = self.runtime
         self._workers = await look_around(runtime, self.membership, self._shares, self._busy)
         me = runtime.state.worker
         others = [worker for worker in self._workers if worker.id != me and not worker.stopping]
