@@ -389,13 +389,13 @@ class _Made:
 
 
 def main() -> int:
-    from harness.run import migrated, parser, report
+    from harness.run import parser, report, warm
 
     options = parser()
     options.add_argument("--erp", choices=sorted(ERPS), default="bc", help="what Creatio is kept in agreement with")
     given = options.parse_args()
     with served(given.erp) as pair:
-        return report(given, migrated, lambda seed, folder, made, mutant: play(pair, seed, folder, made, mutant))
+        return report(given, warm, lambda seed, folder, made, mutant: play(pair, seed, folder, made, mutant))
 
 
 if __name__ == "__main__":

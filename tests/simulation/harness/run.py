@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -51,18 +50,6 @@ def warm(folder: Path) -> Path:
     gc.collect()
     gc.freeze()
     return empty
-
-
-def migrated(folder: Path) -> Path:
-    """Just an empty state to copy."""
-    process = os.fork()
-    if process == 0:
-        State.open(f"sqlite:///{folder}/empty.db").close()
-        os._exit(0)
-    _, status = os.waitpid(process, 0)
-    if status:
-        raise RuntimeError("the state could not be made")
-    return folder / "empty.db"
 
 
 def parser() -> argparse.ArgumentParser:
