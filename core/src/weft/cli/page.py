@@ -67,7 +67,15 @@ _EXAMPLES = {
     "weft verify": "weft verify orders invoices --json > proof.json",
     "weft token": "weft token anna --role operator --days 90",
     "weft schema": "weft schema -o weft.schema.json",
-    "weft simulate": "weft simulate bc --records 500 --port 8443",
+    "weft simulate": (
+        "weft simulate bc --records 500 --port 8443     # prints its CA and a connection to paste\n"
+        "CONTROL=https://127.0.0.1:8443/_control/bc\n"
+        "curl --cacert CA_FILE $CONTROL/commands             # what people can do in it\n"
+        "curl --cacert CA_FILE $CONTROL/command/edit \\\n"
+        """  -d '{"set": "customers", "key": "C10001", "values": {"displayName": "Fabrikam"}}'\n"""
+        """curl --cacert CA_FILE $CONTROL/faults -d '{"kind": "error_before", "status": 503, "count": 20}'\n"""
+        "curl --cacert CA_FILE -X DELETE $CONTROL/faults     # well again"
+    ),
     "weft new-connector": "weft new-connector acme-erp\npip install -e './weft-acme-erp[test]' && pytest weft-acme-erp",
 }
 

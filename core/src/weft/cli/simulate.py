@@ -83,6 +83,11 @@ def made(app: App, kind: str, arguments: dict[str, Any]) -> list[Any]:
     return list(result) if isinstance(result, list | tuple) else [result]
 
 
+def _peopled(sims: list[Any]) -> list[str]:
+    """Names of the simulators in which people can do something."""
+    return [sim.name for sim in sims if sim.commands]
+
+
 def _options(options: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for text in options:
@@ -122,6 +127,9 @@ async def _serve(sims: list[Any], host: str, port: int, *, tls: bool, as_json: b
                 console.pairs({**served.urls, "CA file": served.ca_file, "control": served.control_url})
                 if connections:
                     click.echo("\n" + yaml.safe_dump({"connections": connections}, sort_keys=False).rstrip() + "\n")
+                trust = f"--cacert {served.ca_file} " if served.ca_file else ""
+                for name in _peopled(sims):
+                    console.note(f"what people can do in it: curl {trust}{served.control_url}/{name}/commands")
                 console.note("Ctrl-C ends it")
             await end.wait()
     except OSError as error:
