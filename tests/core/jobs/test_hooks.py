@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +29,8 @@ class Pushing(MemorySystem):
     subscribed: list[str]
     watches: list[Watch]
     broken = False
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens while it is subscribed to."""
 
     @hookimpl
     async def weft_receive(self, request: Request) -> Reply:
@@ -46,6 +48,8 @@ class Pushing(MemorySystem):
             raise EndpointDown(self.down)
         self.watches = list(watches)
         self.subscribed.append(url)
+        if self.meanwhile is not None:
+            await self.meanwhile()
         return [Subscription(f"s{len(self.subscribed)}", "Accounts", expires=ctx.clock.now() + timedelta(days=3))]
 
 
@@ -155,6 +159,15 @@ async def test_subscriptions_are_made_renewed_and_moved(pushing: Any) -> None:
         await again.look()
         assert len(pushing.crm.subscribed) == 4
         assert await runtime.state.read(lambda tx: tx.requests.waiting()) == []
+
+        async def ask() -> None:
+            now = pushing.clock.now()
+            await runtime.state.write(lambda tx: tx.requests.put("customers", "subscribe", by="kim", at=now))
+
+        await ask()
+        pushing.crm.meanwhile = ask
+        await again.look()
+        assert len(await runtime.state.read(lambda tx: tx.requests.waiting())) == 1  # it came too late for this time
 
 
 async def test_each_hour_the_system_is_asked_whether_it_still_has_them(pushing: Any) -> None:

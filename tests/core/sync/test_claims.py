@@ -7,15 +7,18 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from weft import around
+from weft.net import fence
 from weft.records import Hint
 from weft.runtime import Runtime
 from weft.state.issues import Issue
 from weft.state.links import Link
+from weft.state.workers import LeaseLost
 from weft.sync.cycle import run_flow
 from weft.sync.flow import build
 from weft.sync.run import Run
@@ -295,3 +298,27 @@ async def test_a_claim_that_was_cut_off_is_not_kept(world: Any) -> None:
         may.set()
         assert await other == {"b"}
         assert first | await take("a") == {"a"}
+
+
+async def test_a_write_is_asked_about_until_it_leaves(world: Any) -> None:
+    """Whatever a connector waits for after it has asked: a request that goes out later is asked about again."""
+    if world.state_url.startswith("sqlite"):
+        pytest.skip("nobody takes over")
+    left: list[str] = []
+
+    @around("write", kind="memerp")
+    async def write(call: Any) -> AsyncIterator[Any]:
+        running[0].membership.lost.set()
+        await fence.passed()
+        left.append("sent")
+        async for outcome in call():
+            yield outcome
+
+    world.extra["taken"] = ModuleType("taken")
+    world.extra["taken"].write = write
+    world.crm.put("Accounts", Name="Adatum", Tax="DE1")
+    async with world.runtime() as runtime:
+        running = [runtime]
+        with pytest.raises(LeaseLost):
+            await run_flow(runtime, "customers")
+    assert left == []
