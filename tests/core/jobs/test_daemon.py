@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.jobs.conftest import Pair
+from tests.core.jobs.conftest import Pair, PlainQueue
 
 from weft import around
+from weft.jobs import needs
+from weft.jobs.daemon import Daemon
 from weft.jobs.job import Job
 from weft.records import Hint
 from weft.sync import portions
 
+NOW = datetime(2024, 6, 3, 8, tzinfo=UTC)
 CHANGES = Job("customers", "bulk", "changes")
 
 
@@ -61,6 +65,31 @@ async def test_live_work_waits_for_the_first_load(pair: Any, until: Any) -> None
         pair.clock.forward(hours=1)
         await until(lambda: pair.names() == ["Adatum"])
         await until(lambda: no_hints_in(daemon))
+
+
+async def test_what_nobody_can_have_changed_is_not_looked_at_again(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite. Ten looks a second are a good part of what a daemon with nothing to do costs."""
+    looks: list[object] = []
+    quick = needs.quick
+    monkeypatch.setattr(needs, "quick", lambda *given: looks.append(given) or quick(*given))
+    now = 100.0
+    monkeypatch.setattr("weft.jobs.daemon.elapsed", lambda: now)
+    async with pair.runtime() as runtime:
+        daemon = Daemon(runtime, PlainQueue())
+        for _ in range(2):
+            await daemon._quick()
+        assert len(looks) == 1
+        for count, happens in (
+            (2, lambda: runtime.state.write(lambda tx: tx.requests.put("customers", "sync", by="kim", at=NOW))),
+            (3, lambda: asyncio.to_thread(daemon.wake)),
+        ):
+            await happens()
+            for _ in range(2):
+                await daemon._quick()
+            assert len(looks) == count
+        now += 1.0  # what was to wait until now
+        await daemon._quick()
+        assert len(looks) == 4
 
 
 async def test_what_waits_for_another_record_is_woken(pair: Any, until: Any) -> None:

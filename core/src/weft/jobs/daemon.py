@@ -66,6 +66,8 @@ class Daemon:
         self._workers: Sequence[Worker] = []
         self._shares = shares_of(runtime)
         self.subscriber = Subscriber(runtime, runtime.config.server.public_url)
+        self._seen = (-1, 0.0)
+        """How much had been written, and when, at the last look for what must not wait."""
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self.reports: Callable[[Job, Report], None] = lambda job, report: None
@@ -81,6 +83,7 @@ class Daemon:
 
     def wake(self) -> None:
         """Look at once: there are new hints or requests."""
+        self._seen = (-1, 0.0)
         self._wake.set()
 
     async def problem(self) -> str:
@@ -188,8 +191,19 @@ class Daemon:
     # -- what is to be done ------------------------------------------------------------------------
 
     async def _quick(self) -> None:
+        if self._nothing_new():
+            return
         flows, now = self.runtime.config.flows, self.runtime.clock.now()
         await self._put(await self.runtime.state.read(lambda tx: needs.quick(flows, tx, now)))
+
+    def _nothing_new(self) -> bool:
+        """On SQLite nobody else writes: only a time that has come can have changed anything since the last look."""
+        state, now = self.runtime.state, elapsed()
+        written, at = self._seen
+        if state.place.sqlite and written == state.written and now - at < STEADY:
+            return True
+        self._seen = (state.written, now)
+        return False
 
     async def _steady(self) -> None:
         flows, now = self.runtime.config.flows, self.runtime.clock.now()
@@ -253,7 +267,7 @@ class Daemon:
             self._active.pop(job, None)
             self._tasks.pop(job, None)
             self._offered.pop(job.name, None)
-            self._wake.set()
+            self.wake()
 
     def _told(self, job: Job, report: Report) -> None:
         if report.state in ("failed", "down", "stopped") and not report.busy:

@@ -28,6 +28,8 @@ VERSION = "1"
 """What DBOS takes for the version of the program: jobs of all versions of weft are the same."""
 KEPT = timedelta(minutes=10)
 """So long are jobs that ended kept, to be looked at."""
+BULK_POLL = 0.5
+"""Seconds between two looks at the queue of what goes over many records, which nobody waits for."""
 AT_ONCE = 500
 WORKFLOW = "weft.job"
 
@@ -106,9 +108,9 @@ class DbosQueue:
         self._job = job
         DBOS.launch()  # inside the running loop: workflows share its sessions
         poll = settings.poll.total_seconds()
-        for lane, width in (("live", settings.live), ("bulk", settings.bulk)):
+        for lane, width, wait in (("live", settings.live, poll), ("bulk", settings.bulk, max(poll, BULK_POLL))):
             self._queues[lane] = await DBOS.register_queue_async(  # type: ignore[index]
-                f"weft-{lane}", worker_concurrency=width, polling_interval_sec=poll, on_conflict="always_update"
+                f"weft-{lane}", worker_concurrency=width, polling_interval_sec=wait, on_conflict="always_update"
             )
 
     async def put(self, job: Job) -> bool:

@@ -65,6 +65,8 @@ class State:
         self._flow_locks = FlowLocks(place, self.worker)
         self._closed = False
         self.instance = ""
+        self.written = 0
+        """Transactions that this process has committed; exact on SQLite, where one writes at a time."""
         self.meter = Meter()
         """Told how long each writing transaction took; whoever measures puts another one here."""
         self.membership: Membership | None = None
@@ -207,6 +209,7 @@ class State:
                     options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
                 with connection.execution_options(**options).begin():
                     yield connection
+                self.written += writes
         except Exception as error:
             explained = failures.explain(error, self.place) if explain else None
             if explained is None:
