@@ -200,3 +200,12 @@ async def test_refused_lines_do_not_leave_a_second_header_behind(bench):
     again = (await bench.write("sales_order", order))[order.id]
     assert (again.result, again.key) == ("created", outcome.key)
     assert [len(r.children["lines"]) for r in (await bench.records("sales_order", "scan")).values()] == [1]
+
+
+def test_a_new_configuration_names_what_documents_cannot_do_without() -> None:
+    """Without them the first invoice of a product and the first order are refused."""
+    from weft_d365fo.connector import weft_connector
+
+    samples = weft_connector().samples
+    assert samples["revenue_account"]
+    assert samples["site"]

@@ -33,6 +33,8 @@ def weft_connector() -> Connector:
             "url": "https://acme.operations.dynamics.com",
             "tenant": "00000000-0000-0000-0000-000000000000",
             "company": "usmf",
+            "site": "1",
+            "revenue_account": "401100",
             "auth": {"client_id": "00000000-0000-0000-0000-000000000000", "client_secret": "${env:D365FO_SECRET}"},
         },
     )
