@@ -83,7 +83,7 @@ def test_a_state_that_others_work_on_is_not_migrated(postgres_url: str) -> None:
     with State.open(postgres_url) as old:
         with old.begin() as tx:
             tx.workers.join("w1", "alpha", 4711, "0.0.9", timedelta(minutes=1))
-        execute(postgres_url, f"UPDATE {VERSION_TABLE} SET version_num = '0005'", "DROP TABLE portions")
+        execute(postgres_url, f"UPDATE {VERSION_TABLE} SET version_num = '0006'", "DROP INDEX ix_issues_open")
         with pytest.raises(StateError, match=r"others are at work on it: process 4711 on alpha \(weft 0\.0\.9\); stop"):
             State.open(postgres_url)
         execute(postgres_url, "UPDATE workers SET ended_at = now()")

@@ -31,6 +31,8 @@ QUERIES: dict[str, tuple[str, Callable[[Tx, datetime], Any]]] = {
     "unsettled intents": ("ix_intents_unsettled (flow=?", lambda tx, now: tx.intents.unsettled("f")),
     "intents of a record": ("source_key=?", lambda tx, now: tx.intents.unsettled_for("f", "c", K)),
     "issues of a record": ("key=?", lambda tx, now: tx.issues.for_keys("f", "left", "c", "", "o", K)),
+    "open issues": ("ix_issues_open (id>?", lambda tx, now: tx.issues.page(kind="failed")),
+    "open issues of a link": ("ix_issues_open (id>?", lambda tx, now: tx.issues.page(link_id=1)),
     "due issues": ("next_try_at<?", lambda tx, now: tx.issues.due(now)),
     "waiting issues": ("waits_key=?", lambda tx, now: tx.issues.waiting_for("c", "l", K)),
     "journal of a link": ("link_id=?", lambda tx, now: tx.journal.page(link_id=1)),

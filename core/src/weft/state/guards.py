@@ -81,7 +81,7 @@ class Guards:
         row = {"flow": flow, "subject": subject, "state": "asked", "by": "", "at": at, "detail": detail}
         self._db.execute(sql.upsert(self._db, approvals).on_conflict_do_nothing(), row)
         found = Approval(*self._db.execute(self._current(flow, subject)).one())
-        if dump(found.detail) == dump(detail):
+        if detail is None or dump(found.detail) == dump(detail):
             return found
         again = update(approvals).where(approvals.c.id == found.id)
         self._db.execute(again.values(state="asked", by="", at=at, detail=detail))

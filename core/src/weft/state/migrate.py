@@ -12,7 +12,7 @@ from weft.errors import NoState, StateError
 from weft.state.place import Place
 from weft.state.tables import VERSION_TABLE, meta, metadata, workers
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The newest revision in ``migrations/versions`` (a test compares), so that opening needs no alembic."""
 
 _LOCK = 0x77656674  # "weft": an arbitrary number for the advisory lock of a migration

@@ -267,6 +267,7 @@ issues = Table(
     Index("uq_issues_open", "flow", "kind", "side", "connection", "company", "object", "key", "target", unique=True,
           sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
     Index("ix_issues_record", "flow", "key", "state"),
+    Index("ix_issues_open", "id", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
     Index("ix_issues_waits", "waits_key", "waits_entity", sqlite_where=text("state = 'open'"),
           postgresql_where=text("state = 'open'")),
     Index("ix_issues_due", "next_try_at", sqlite_where=text("state = 'open'"),
