@@ -13,7 +13,7 @@ import pytest
 
 CHUNK = 40
 """Getting ready takes as long as three seeds."""
-DEFAULT = 200
+DEFAULT = 120
 
 
 def chunks() -> list[tuple[int, int]]:
