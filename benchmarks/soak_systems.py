@@ -192,7 +192,7 @@ class BusinessCentral(Erp):
         from weft_bc.simulator.settings import Settings
 
         return {
-            "tenant": Settings().tenant, "company": COMPANY, "webhook_objects": ["customers", "items"],
+            "tenant": Settings().tenant, "company": COMPANY,
             "auth": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
         }  # fmt: skip
 

@@ -179,6 +179,14 @@ async def test_each_hour_the_system_is_asked_whether_it_still_has_them(pushing: 
             assert len(pushing.crm.subscribed) == asked
 
 
+async def test_a_connection_that_is_written_wrongly_is_told_by_name(pushing: Any) -> None:
+    pushing.config = pushing.config.replace("{kind: memcrm}", "{kind: memcrm, nonsense: 1}")
+    async with pushing.runtime() as runtime:
+        subscriber = Subscriber(runtime, "https://weft.example.com")
+        await subscriber.look()
+    assert "connections.crm.nonsense" in subscriber.problems["crm"]
+
+
 async def test_what_is_read_from_now_on_is_subscribed_to_at_once(pushing: Any) -> None:
     for name in ("Accounts", "Partners"):
         pushing.config += f"mappings: {{crm: {{customer: {{default: {{object: {name}}}}}}}}}\n"

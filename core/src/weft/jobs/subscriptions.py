@@ -37,22 +37,15 @@ class Subscriber:
     _tried: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By connection: when to try again, and how long after that."""
 
-    def connections(self) -> list[str]:
-        """Those whose system can be told where to push."""
-        runtime = self.runtime
-        return [
-            name
-            for name in runtime.config.webhooks
-            if runtime.plugins.has(runtime.kind(name), "weft_subscribe") and listening.objects(runtime, name)
-        ]
-
     async def look(self) -> None:
         """Subscribe or renew where that is due. Failures are told, and tried again later."""
         state, now = self.runtime.state, self.runtime.clock.now()
         asked = [one for one in await state.read(lambda tx: tx.requests.waiting()) if one.what == "subscribe"]
         wanted = {name for one in asked if one.flow in self.runtime.config.flows
                   for name in self.runtime.config.flows[one.flow].between}  # fmt: skip
-        for name in self.connections():
+        for name in self.runtime.config.webhooks:
+            if not self._concerns(name):
+                continue
             if self.public_url is None:
                 self._told(name, "server.public_url is not set: no address to push to")
                 continue
@@ -60,6 +53,16 @@ class Subscriber:
                 await self._subscribe(name, self.public_url)
         if asked:
             await state.write(lambda tx: tx.requests.taken(asked))
+
+    def _concerns(self, connection: str) -> bool:
+        """Can the system be told where to push, and does a flow listen?"""
+        runtime = self.runtime
+        try:
+            able = runtime.plugins.has(runtime.kind(connection), "weft_subscribe")
+            return able and bool(listening.objects(runtime, connection))
+        except WeftError as error:  # written wrongly: its flows fail, those of others need not
+            self._told(connection, runtime.redactor(str(error)))
+            return False
 
     def _may_try(self, connection: str) -> bool:
         return elapsed() >= self._tried.get(connection, (0.0, 0.0))[0]
