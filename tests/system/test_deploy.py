@@ -19,6 +19,8 @@ from weft.cli.root import LAZY, cli
 from weft.config.jobs import Jobs
 from weft.config.loading import load
 from weft.config.watching import About
+from weft.errors import ConfigError, StateDown
+from weft.state.workers import LeaseLost
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -43,7 +45,10 @@ def test_the_unit_stops_gracefully_and_does_not_retry_a_mistake() -> None:
     settings = dict(line.split("=", 1) for line in UNIT.read_text("utf-8").splitlines() if re.match(r"\w+=", line))
     assert settings["KillSignal"] == "SIGTERM"
     assert int(settings["TimeoutStopSec"]) > Jobs().drain.total_seconds()
-    assert settings["RestartPreventExitStatus"] == "2"
+    assert settings["RestartPreventExitStatus"] == "2" == str(ConfigError.exit_code)
+    for passing in (LeaseLost, StateDown):  # it is started again, however often
+        assert passing.exit_code not in (0, 2)
+    assert settings["StartLimitIntervalSec"] == "0"
     assert settings["ExecStart"].endswith(" run")
 
 

@@ -30,6 +30,16 @@ class NoState(StateError):
     """There is no state yet where one was to be looked at; the first sync makes it."""
 
 
+class StateDown(StateError):
+    """The database server of the state does not answer, or cannot serve now; trying later helps."""
+
+    exit_code = 3
+
+
+class OldSchema(StateError):
+    """The state was written by an earlier version, and whoever looks at it may not migrate it."""
+
+
 class EndpointDown(WeftError):
     """A system does not answer, or answers that it cannot serve now; trying later helps."""
 

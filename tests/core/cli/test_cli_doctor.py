@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
 import pytest
+import trustme
 
 from weft.net.settings import SessionStats
+from weft.state.tables import VERSION_TABLE
 
 
 def found(shop: Any, *args: str, code: int | None = 0) -> dict[str, list[dict[str, Any]]]:
@@ -148,3 +151,40 @@ def test_packages_of_the_daemon_that_are_missing_are_named(shop: Any, monkeypatc
     [one] = found(shop, "--offline")["packages"]
     assert (one["level"], one["remedy"]) == ("warning", "pip install 'weft[daemon]'")
     assert one["message"].endswith(": apprise")
+
+
+def test_a_folder_that_can_hold_no_state_is_found_before_the_first_sync(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = shop.config.read_text("utf-8")
+    shop.config.write_text(text + "state: sqlite:///missing/weft.db\n", "utf-8")
+    [told] = found(shop, code=2)["state"]
+    assert (told["level"], "missing does not exist" in told["message"]) == ("error", True)
+    shop.config.write_text(text, "utf-8")
+    shop.run("sync")
+    monkeypatch.setattr(os, "access", lambda path, _: path != shop.folder)
+    told = found(shop, code=2)["state"][0]
+    assert (told["level"], "cannot be written by" in told["message"]) == ("error", True)
+
+
+def test_a_state_before_its_upgrade_is_a_warning(shop: Any) -> None:
+    shop.run("sync")
+    with shop.state() as state, state.begin() as tx:
+        tx.connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    [told] = found(shop)["state"]
+    assert (told["level"], "has schema version 0001" in told["message"]) == ("warning", True)
+
+
+@pytest.mark.parametrize(("days", "level"), [(365, "ok"), (20, "warning"), (-1, "error")])
+def test_the_end_of_the_servers_own_certificate_is_seen_to_come(shop: Any, days: int, level: str) -> None:
+    ends = shop.clock.at + timedelta(days=days)
+    made = trustme.CA().issue_cert("weft.example.com", not_before=ends - timedelta(days=400), not_after=ends)
+    made.cert_chain_pems[0].write_to_path(shop.folder / "weft.pem")
+    made.private_key_pem.write_to_path(shop.folder / "weft.key")
+    os.chmod(shop.folder / "weft.key", 0o600)
+    tls = "server: {tls: {certificate: weft.pem, key: weft.key}}\n"
+    shop.config.write_text(shop.config.read_text("utf-8") + tls, "utf-8")
+    [told] = found(shop, "--offline", code=None)["server"]
+    assert told["level"] == level
+    (shop.folder / "weft.pem").write_text("nothing", "utf-8")
+    assert "holds no certificate in PEM" in found(shop, "--offline", code=None)["server"][0]["message"]

@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from weft.errors import StateError
+from weft.errors import StateDown, StateError
 from weft.state import Link, State
 from weft.state.migrate import MIGRATIONS, SCHEMA
 from weft.state.place import parse
@@ -246,7 +246,7 @@ def test_passwords_are_never_shown(password: str) -> None:
         f"postgresql+psycopg://kim@127.0.0.1:1/weft?password={spelled}",
     ):
         place = parse(url)
-        with pytest.raises(StateError, match="cannot be reached") as caught:
+        with pytest.raises(StateDown, match="cannot be reached") as caught:
             State.open(url)
         shown = [str(caught.value), str(place), repr(place), place.mask(f"<{password}|{spelled}>")]
         assert not [x for x in shown if password in x or spelled in x]

@@ -40,7 +40,7 @@ The pages below are written from the code (`python -m weft.cli.page > docs/comma
 | 0 | all agreed, all in order |
 | 1 | finished with issues: a record needs a person, sides differ, a chain is broken |
 | 2 | usage or configuration: wrong argument, wrong file, missing plugin, state in use |
-| 3 | a system does not answer or refuses the login |
+| 3 | a system does not answer or refuses the login, or the database server of the state is away |
 | 130 | interrupted with Ctrl-C |
 
 Errors are one sentence on standard error, in the system's own words where a system said them; secrets

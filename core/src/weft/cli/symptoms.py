@@ -11,7 +11,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -20,9 +20,10 @@ from sqlalchemy import text
 
 from weft import __version__
 from weft.cli import console
+from weft.cli.context import user
 from weft.config.secrets import findings as clear_secrets
 from weft.desk.status import troubles
-from weft.errors import AuthError, ConfigError, EndpointDown, WeftError
+from weft.errors import AuthError, ConfigError, EndpointDown, OldSchema, StateDown, WeftError
 from weft.meter import Meter, Stats
 from weft.state.place import parse
 
@@ -35,6 +36,8 @@ Level = Literal["ok", "warning", "error"]
 
 LITTLE = 200 * 1024 * 1024
 """Bytes of free disk below which a state is about to stop."""
+ENDS_SOON = timedelta(days=21)
+"""So long before a certificate ends somebody must have it renewed."""
 SKEWED, WRONG = 30.0, 240.0
 """Seconds between two clocks that are odd, and that break logins (tokens live by them)."""
 
@@ -88,6 +91,8 @@ async def examine(app: App, *, offline: bool = False) -> AsyncIterator[Finding]:
             async for one in _connection(runtime, sessions, name, offline=offline):
                 yield one
     for one in _alerts(app):
+        yield one
+    for one in _certificate(app):
         yield one
     if not offline:
         async for one in _public(app):
@@ -176,9 +181,18 @@ def _state(app: App) -> Iterator[Finding]:
     try:
         place = parse(app.state_url)
         there = app.has_state()
-    except WeftError as error:
-        yield Finding("state", "error", str(error), "correct state: in the configuration")
+    except OldSchema as error:
+        yield _before_upgrade(error)
         return
+    except WeftError as error:
+        down = isinstance(error, StateDown)
+        remedy = "see to the database server" if down else "correct state: in the configuration"
+        yield Finding("state", "error", str(error), remedy, code=error.exit_code)
+        return
+    if place.path is not None and (told := _closed(place.path.parent)):
+        yield Finding("state", "error", told, "make the folder and give it to the user who runs weft, or change state:")
+        if not there:
+            return
     if not there:
         yield Finding("state", "ok", f"there is none yet at {place}; the first sync makes it")
         return
@@ -191,9 +205,24 @@ def _state(app: App) -> Iterator[Finding]:
             if state.path is not None:
                 yield from _disk(state.path)
                 yield from _private("state", state.path)
+    except OldSchema as error:
+        yield _before_upgrade(error)
     except WeftError as error:
         remedy = "restore a backup: weft restore FILE --force" if "damaged" in str(error) else "see the message"
         yield Finding("state", "error", str(error), remedy)
+
+
+def _before_upgrade(error: OldSchema) -> Finding:
+    return Finding("state", "warning", str(error), "back it up with the weft that wrote it, stop that one, then start")
+
+
+def _closed(folder: Path) -> str:
+    """Why no state can be kept in a folder; empty where one can."""
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"the folder {folder} cannot be written by {user()}; SQLite keeps files beside the state"
+    return ""
 
 
 def _schema(state: State) -> Iterator[Finding]:
@@ -349,6 +378,28 @@ def _alerts(app: App) -> Iterator[Finding]:
         yield Finding("alerts", "error", str(error), "correct the channel's url, then weft alerts test")
         return
     yield Finding("alerts", "ok", f"{len(config.alerts.channels)} channels: {', '.join(config.alerts.channels)}")
+
+
+def _certificate(app: App) -> Iterator[Finding]:
+    """Of the server's own HTTPS: readable, not about to end, its key nobody else's."""
+    tls = app.config.server.tls
+    if tls is None:
+        return
+    from cryptography import x509
+
+    certificate, key = (app.config.folder / Path(name).expanduser() for name in (tls.certificate, tls.key))
+    renew = "get a new one, then restart weft run"
+    try:
+        ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or "it holds no certificate in PEM"
+        yield Finding("server", "error", f"server.tls.certificate: {certificate}: {words}", "correct server.tls")
+        return
+    left = ends - app.now()
+    level: Level = "error" if left <= timedelta() else "warning" if left < ENDS_SOON else "ok"
+    yield Finding("server", level, f"the certificate {certificate} ends {console.when(ends)}", renew)
+    if key.exists():
+        yield from _private("server", key)
 
 
 async def _public(app: App) -> AsyncIterator[Finding]:

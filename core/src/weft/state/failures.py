@@ -7,7 +7,7 @@ import sqlite3
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from weft.errors import StateError
+from weft.errors import StateDown, StateError
 from weft.state.place import Place
 
 _SQLITE = {
@@ -36,6 +36,8 @@ _POSTGRES = {
     "08": "cannot be reached: {error}",
     "40": "kept refusing a transaction because of others: {error}",
 }
+_LATER = ("53", "25006", "57P", "08")
+"""Codes of what is over without anybody changing a setting of weft."""
 
 
 def _sqlite_name(error: BaseException | None) -> str:
@@ -74,7 +76,8 @@ def explain(error: BaseException, place: Place) -> StateError | None:
         state = "3D000"  # libpq gives no code with a refused connection, only the server's words
     for code, sentence in _POSTGRES.items():
         if state.startswith(code):
-            return StateError(f"the state {place} " + sentence.format(error=words))
+            kind = StateDown if state.startswith(_LATER) else StateError
+            return kind(f"the state {place} " + sentence.format(error=words))
     if isinstance(error, DBAPIError) and (error.connection_invalidated or not state):
-        return StateError(f"the state {place} cannot be reached: {words}")
+        return StateDown(f"the state {place} cannot be reached: {words}")
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
-from weft.errors import NoState, StateError
+from weft.errors import NoState, OldSchema, StateError
 from weft.state.place import Place
 from weft.state.tables import VERSION_TABLE, meta, metadata, workers
 
@@ -49,7 +49,7 @@ def is_current(connection: Connection, place: Place, *, may_write: bool, create:
             "upgrade weft, or use the version that wrote it"
         )
     if not may_write:
-        raise StateError(
+        raise OldSchema(
             f"the state {place} has schema version {version}, this weft needs {SCHEMA}; "
             "it is migrated by the next command that acts on it (weft sync, weft run)"
         )

@@ -40,7 +40,10 @@ LOST = "lost"
 
 
 class LeaseLost(StateError):
-    """Another worker has taken over; stop, and send nothing more."""
+    """Another worker has taken over; stop, and send nothing more. Started anew, the process is a worker again: no
+    exit code of a mistake."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,11 @@ class Worker:
     ended_at: datetime | None = None
     taken_by: str | None = None
     info: dict[str, Any] | None = None
+
+    @property
+    def carries_jobs(self) -> bool:
+        """Is it a ``weft run``? Another command that acts tells nothing of jobs."""
+        return "jobs" in (self.info or {})
 
 
 @dataclass(frozen=True, slots=True)
