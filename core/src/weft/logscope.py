@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
+RECORDS = "records"
+"""The logger, below weft's own, of what became of single records."""
 NAMES = ("run", "flow", "connection", "record", "request", "remote_request")
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})

@@ -311,3 +311,15 @@ def test_any_value_of_a_setting_loads_or_is_a_configuration_error(flow: dict[str
     body = json.dumps({"entity": "customer", "between": ["crm", "erp"], **flow}, ensure_ascii=True)
     text = f"connections: {{crm: {{kind: a}}, erp: {{kind: b}}}}\nflows: {{f: {body}}}\n"
     assert all(line.startswith("weft.yaml:") for line in mistakes(text))
+
+
+@pytest.mark.parametrize(
+    ("alerts", "told"),
+    [
+        ("rules: {mine: {about: issues, kinds: faild}}", "'faild' is not one of failed, waiting"),
+        ("quiet: {start: 22:00, end: 22:00}", "start and end are the same time"),
+    ],
+)
+def test_an_alert_that_would_never_be_told_is_a_mistake(alerts: str, told: str) -> None:
+    [problem] = problems(BASE + f"alerts: {{{alerts}}}\n")
+    assert told in problem

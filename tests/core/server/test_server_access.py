@@ -26,6 +26,7 @@ START = "connections: {crm: {kind: a}, erp: {kind: b}}\nflows: {}\n"
     ("server", "words"),
     [
         ("{enabled: true, listen: 0.0.0.0:8787}", "other machines reach 0.0.0.0:8787: name who may use it"),
+        ("{enabled: true, listen: 9000}", "server.listen: write an address and a port, such as `127.0.0.1:9000`"),
         ("{enabled: true, public_url: https://weft.example.com}", "other machines reach https://weft.example.com"),
         ("{enabled: true, listen: '[::]:80', tokens: [{name: a, hash: 'sha256:X'}]}", "64 hexadecimal digits"),
         ("{enabled: true, tokens: [{name: a}]}", "give either `hash` or `token`"),

@@ -55,3 +55,15 @@ def test_what_is_logged_after_the_end_goes_elsewhere(tmp_path: Path, caplog: pyt
     logging.getLogger("weft").warning("heard by whoever listens")
     assert (tmp_path / "weft.log").read_text() == ""
     assert "heard by whoever listens" in caplog.text
+
+
+def test_beside_a_table_that_counts_them_single_records_are_not_logged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for level, shown in ((None, False), ("warning", True)):
+        handler = logs.start(Log(), tmp_path, Redactor(), level=level, debug=False)
+        logging.getLogger("weft.records").warning("create rejected: no group")
+        logging.getLogger("weft").warning("a warning")
+        logs.stop(handler)
+        told = capsys.readouterr().err
+        assert ("rejected" in told, "a warning" in told) == (shown, True)

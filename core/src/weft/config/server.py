@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -84,6 +84,13 @@ class ServerConfig(Strict):
         default_factory=list,
         description="addresses of proxies whose word on where a request comes from is taken",
     )
+
+    @field_validator("listen", mode="before")
+    @classmethod
+    def _port_alone(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            raise ValueError(f"write an address and a port, such as `127.0.0.1:{value}`")
+        return value
 
     @field_validator("listen")
     @classmethod

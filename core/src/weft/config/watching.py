@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
@@ -12,6 +12,23 @@ from weft.config.values import ConnectionName, Duration, Names, Strict
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+
+IssueKind = Literal[
+    "failed", "waiting", "conflict", "approval", "ambiguous", "review", "delete", "invisible", "config"
+]  # fmt: skip
+"""What a record may need: see the table of issues in docs/operations.md."""
+IssueKinds = Annotated[
+    list[IssueKind],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(get_args(IssueKind))},
+                {"type": "array", "items": {"enum": list(get_args(IssueKind))}},
+            ]
+        }
+    ),
+]
 
 About = Literal["issues", "failing", "silence", "down", "worker", "guard", "approval"]
 
@@ -54,7 +71,7 @@ class AlertRule(Strict):
         "`approval` a person is asked"
     )
     flows: Names | None = Field(default=None, description="only these flows; default: all")
-    kinds: Names | None = Field(
+    kinds: IssueKinds | None = Field(
         default=None, description="for `issues`: only these kinds; default: all but `waiting` and `approval`"
     )
     count: int = Field(default=1, ge=1, description="so many records, or failed runs in a row, before it is told")
@@ -80,6 +97,12 @@ class QuietHours(Strict):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"{value!r} is no time zone; write one such as Europe/Berlin") from None
         return value
+
+    @model_validator(mode="after")
+    def _lasts(self) -> QuietHours:
+        if self.start == self.end and not self.weekend:
+            raise ValueError("start and end are the same time, so no hour is quiet: write when it ends")
+        return self
 
 
 USUAL: dict[str, dict[str, Any]] = {

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from weft.logscope import RECORDS
 from weft.model.values import ABSENT, Fields
 from weft.records import Error, Hint, Problem, Side
 from weft.state.aliases import Alias
@@ -125,12 +126,13 @@ class Settlement:
         if work is not None and work.link is not None:
             entry.link_id = work.link.id or None
         self.entries.append(entry)
-        if error is not None or run.runtime.log.isEnabledFor(logging.DEBUG):
+        log = run.runtime.log.getChild(RECORDS)
+        if error is not None or log.isEnabledFor(logging.DEBUG):
             key = (left if side == "left" else right) or left or right
             level = logging.WARNING if error is not None else logging.DEBUG
             told = error.message if error is not None else reason
             extra = {"record": key, "remote_request": entry.request_id}
-            run.runtime.log.log(level, "%s %s: %s", op, outcome, told, extra=extra)
+            log.log(level, "%s %s: %s", op, outcome, told, extra=extra)
 
     def issue(
         self,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weft.logscope import NAMES, current
+from weft.logscope import NAMES, RECORDS, current
 from weft.net.secrets import RedactingFilter
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def start(settings: Log, folder: Path, redactor: Redactor, *, level: str | None,
     logger = logging.getLogger("weft")
     # On a terminal the tables tell what a command did; a log on the same screen starts at warnings.
     quiet = settings.level == "info" and settings.file is None
+    if quiet and level is None:
+        handler.addFilter(lambda record: record.name != f"{logger.name}.{RECORDS}")  # the tables count those
     logger.setLevel((level or ("warning" if quiet else settings.level)).upper())
     logger.addHandler(handler)
     logger.propagate = False
