@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -136,7 +137,13 @@ def test_approve_and_refuse(shop: Any) -> None:
     shop.run("sync", code=1)
     assert [row["Name"] for row in shop.erp.rows("Customers").values()] == ["Fabrikam"]
     ids = {issue["label"]: str(issue["id"]) for issue in shop.json("issues", "list", "--kind", "approval")}
-    assert "approved" in shop.run("issues", "approve", ids["Contoso"]).output
+    told = shop.run("issues", "show", ids["Contoso"]).output
+    assert "create on erp" in told
+    assert "5000" in told
+    assert "{" not in told
+    assert "approved; done by the next weft sync" in shop.run("issues", "approve", ids["Contoso"]).output
+    told = shop.run("issues", "skip", ids["Adatum"], "--reason", "later", code=2).output
+    assert f"waits for an approval; weft issues approve {ids['Adatum']}, or weft issues refuse" in told
     shop.run("issues", "refuse", ids["Adatum"], "--reason", "not yet")
     assert "is skipped already: not yet" in shop.run("issues", "approve", ids["Adatum"], code=2).output
     shop.run("sync", code=None)
@@ -161,6 +168,21 @@ def test_a_guard_is_approved_once(shop: Any) -> None:
     shop.run("issues", "approve", str(issue["id"]))
     shop.run("sync")
     assert [row["Phone"] for row in shop.erp.rows("Customers").values()] == ["9", "9", "9"]
+
+
+def test_where_weft_run_is_up_it_goes_on_at_once(shop: Any) -> None:
+    for name in ("Contoso", "Adatum", "Fabrikam"):
+        shop.crm.put("Accounts", Name=name)
+    shop.run("sync")
+    shop.add("    guards: {changes: 1, percent: 1}\n")
+    for key in shop.crm.rows("Accounts"):
+        shop.crm.edit("Accounts", key, Phone="9")
+    shop.run("sync", "--sweep", code=1)
+    with shop.state() as state, state.begin() as tx:
+        tx.workers.join("w1", "here", 1, "1", timedelta(minutes=5), {"jobs": []})
+    assert "approved; done by weft run, which is up" in shop.run("issues", "approve", "1").output
+    with shop.state() as state, state.begin() as tx:
+        assert [(one.flow, one.what) for one in tx.requests.waiting()] == [("customers", "sweep")]
 
 
 def test_deleted_records_are_decided(shop: Any) -> None:

@@ -82,7 +82,7 @@ def resolve(app: App, id: int, fields: tuple[str, ...], everything: str | None) 
     side = cast("desk.Which | None", everything)
     done = app.act(desk.resolve, desk.Resolve(id=id, all=side, fields=_chosen(fields) or None))
     told = ", ".join(f"{name} from the {side}" for name, side in done.chosen.items())
-    click.echo(f"conflict {id}: {told}; written by the next weft sync")
+    click.echo(f"conflict {id}: {told}; written {app.carried_out()}")
 
 
 def _chosen(fields: tuple[str, ...]) -> dict[str, desk.Which]:

@@ -176,6 +176,12 @@ class App:
 
         return Remote.find(parse(self.state_url).path, user())
 
+    def carried_out(self) -> str:
+        """Who does what was decided, as the end of a sentence."""
+        with self.reading() as state, state.begin(writes=False) as tx:
+            up = any(worker.carries_jobs for worker in tx.workers.alive())
+        return "by weft run, which is up" if up else "by the next weft sync"
+
     async def _act(self, action: Action[W, D], wanted: W, create: bool) -> D:
         from weft.desk.desk import Desk
         from weft.runtime import SystemClock

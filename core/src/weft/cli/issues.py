@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context) -> None:
     """List, explain, retry, edit, skip and approve what needs a person.
 
-    Without a further word: the list of open issues. What is decided here is done by the next sync.
+    Without a further word: the list of open issues. What is decided here is done by the next sync, or at once where
+    weft run is up.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_)
@@ -107,19 +108,27 @@ def show(app: App, id: int, as_json: bool) -> None:
         "error": error.get("message"), "field": error.get("field"), "request id": error.get("request_id"),
         "since": console.when(issue.opened_at), "tries": issue.attempts, "next try": console.when(issue.next_try_at),
         "waits for": f"{issue.waits_entity} {issue.waits_key}" if issue.waits_key else None,
-        "decided": issue.edited, "closed": issue.closed_reason, "run": issue.run,
+        "decided": _decided(issue.edited), "closed": issue.closed_reason, "run": issue.run,
     })  # fmt: skip
-    _payload(issue)
+    _payload(app, issue)
     click.echo()
     click.echo(desk.advice(issue))
 
 
-def _payload(issue: Issue) -> None:
+def _decided(edited: Any) -> Any:
+    if not isinstance(edited, dict):
+        return edited
+    return ", ".join(f"{name} = {console.show(value)}" for name, value in edited.items())
+
+
+def _payload(app: App, issue: Issue) -> None:
     payload = issue.payload
     if issue.kind == "conflict" and isinstance(payload, dict):
         click.echo()
         rows = [[name, *_sides(values)] for name, values in payload.items()]
         console.table(["field", "left", "right", "base", "why"], rows, wide="why")
+    elif issue.kind == "approval" and isinstance(payload, dict):
+        _asked(app, issue.flow, payload)
     elif isinstance(payload, dict) and isinstance(payload.get("fields"), dict):
         click.echo()
         console.table(["field", "value sent"], [[n, console.show(v)] for n, v in payload["fields"].items()])
@@ -128,6 +137,21 @@ def _payload(issue: Issue) -> None:
     if issue.choices and issue.kind not in ("conflict",):
         told = [c["label"] + f" ({c['key']})" if isinstance(c, dict) else str(c) for c in issue.choices]
         console.pairs({"choices": ", ".join(told)})
+
+
+def _asked(app: App, flow: str, payload: dict[str, Any]) -> None:
+    """What would be written once it is approved, for each side."""
+    of = app.config.flows.get(flow)
+    names = {"left": of.left, "right": " or ".join(of.right)} if of is not None else {}
+    for side in ("right", "left"):
+        asked = payload.get(side)
+        if not isinstance(asked, dict):
+            continue
+        writes = [(f"{asked['op']} on {names.get(side, side)}", asked["fields"])]
+        writes += [(f"{line['op']} a line of {line['collection']}", line["fields"]) for line in asked.get("lines", ())]
+        for what, fields in writes:
+            click.echo()
+            console.table([what, "value"], [[name, console.show(value)] for name, value in fields.items()])
 
 
 def _sides(values: Any) -> list[str]:
@@ -164,7 +188,7 @@ def retry(
     if bool(ids) == bool(picked):
         raise click.UsageError("give issue ids, or --all, --flow, --kind, --entity or --text")
     wanted = desk.Retry(ids=list(ids), all=everything, flow=flow, kind=list(kind), entity=entity, text=text)
-    _told(app.act(desk.retry, wanted).count, "to be tried again by the next weft sync")
+    _told(app.act(desk.retry, wanted).count, f"to be tried again {app.carried_out()}")
 
 
 @command.command("edit")
@@ -184,7 +208,7 @@ def edit(app: App, id: int, values: tuple[str, ...]) -> None:
         given[name] = value
     done = app.act(desk.edit, desk.Edit(id=id, values=given))
     shown = ", ".join(f"{name} = {console.show(value)}" for name, value in done.values.items())
-    click.echo(f"issue {id}: {shown}; to be tried by the next weft sync")
+    click.echo(f"issue {id}: {shown}; to be tried {app.carried_out()}")
 
 
 @command.command("skip")
@@ -202,7 +226,7 @@ def skip(app: App, ids: tuple[int, ...], reason: str) -> None:
 def approve(app: App, ids: tuple[int, ...]) -> None:
     """Allow, once, what an approval rule or a guard has stopped; the next sync does it."""
     done = app.act(desk.approve, desk.Approve(ids=list(ids)))
-    _told(done.count, "approved; the next weft sync goes on")
+    _told(done.count, f"approved; done {app.carried_out()}")
 
 
 @command.command("refuse")
@@ -224,7 +248,7 @@ def decide(app: App, id: int, choice: str) -> None:
     delete: delete it too; recreate: make the deleted one again; unlink: keep it and forget the link.
     """
     app.act(desk.decide, desk.Decide(id=id, choice=cast("desk.Choice", choice)))
-    click.echo(f"issue {id}: {choice}; done by the next weft sync")
+    click.echo(f"issue {id}: {choice}; done {app.carried_out()}")
 
 
 def _known(app: App, flow: str | None) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from weft.config.watching import IssueKind
 from weft.desk.action import Count, Number, Wanted, action
 from weft.desk.causes import ids_of
 from weft.desk.desk import Desk
@@ -15,11 +17,12 @@ from weft.desk.errors import NotPossible, NotThere
 from weft.desk.typed import typed
 from weft.errors import ConfigError
 from weft.state.issues import Issue
+from weft.state.requests import What
 from weft.state.tx import Tx
 from weft.state.types import dump
 from weft.yamlpos import suggest
 
-KINDS = ("failed", "waiting", "conflict", "approval", "ambiguous", "review", "delete", "invisible", "config")
+KINDS: tuple[IssueKind, ...] = get_args(IssueKind)
 Choice = Literal["delete", "recreate", "unlink"]
 CHOICES: tuple[Choice, ...] = ("delete", "recreate", "unlink")
 
@@ -163,7 +166,9 @@ async def skip(desk: Desk, wanted: Skip) -> Count:
 
     def write(tx: Tx) -> int:
         for id in wanted.ids:
-            is_open(get(tx, id))
+            issue = is_open(get(tx, id))
+            if issue.kind == "approval":  # its question would stay open
+                raise NotPossible(f"issue {id} waits for an approval; {advice(issue)}")
         return tx.issues.close_many(wanted.ids, at=now, reason=reason, state="skipped")
 
     return Count(count=await desk.state.write(write))
@@ -208,6 +213,7 @@ async def _answer(
                 tx.issues.retry([id], now)
             else:  # a guard stopped the whole flow: no record is to be looked at again, the flow goes on
                 tx.issues.close_many([id], at=now, reason=f"approved by {by}")
+                _go_on(tx, issue, by, now)
         return len(ids)
 
     return Count(count=await desk.state.write(write))
@@ -229,6 +235,14 @@ async def decide(desk: Desk, wanted: Decide) -> Decided:
 
     await desk.state.write(write)
     return Decided(id=wanted.id, choice=wanted.choice)
+
+
+def _go_on(tx: Tx, issue: Issue, by: str, now: datetime) -> None:
+    """A daemon takes up soon what a guard has stopped, not at the flow's next turn."""
+    if any(worker.carries_jobs for worker in tx.workers.alive()):
+        stopped = tx.runs.get(issue.run) if issue.run is not None else None
+        what: What = "sweep" if stopped is not None and stopped.mode == "sweep" else "sync"
+        tx.requests.put(issue.flow, what, by=by, at=now)
 
 
 # -- shared ----------------------------------------------------------------------------------------
@@ -265,6 +279,8 @@ def advice(issue: Issue) -> str:
         "ambiguous": f"merge the duplicates, or: weft links add {issue.flow} LEFT-KEY RIGHT-KEY",
         "waiting": f"it goes on by itself once what it waits for is linked; weft issues retry {issue.id} tries at once",
         "invisible": f"give weft's user the right to read the record, then: weft issues retry {issue.id}",
+        "review": f"put right in the systems what the reason says, then: weft issues retry {issue.id}",
+        "config": f"change the configuration as the reason says, then: weft issues retry {issue.id}",
     }
     if issue.code == "rerouted":
         return f"change the record back, or let it move by: weft links remove {issue.link_id}"

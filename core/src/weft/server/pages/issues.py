@@ -15,7 +15,7 @@ from weft.server.people import Person
 from weft.server.site import Site
 from weft.state.issues import Issue
 
-HERE = [kind for kind in KINDS if kind not in ("conflict", "approval")]
+HERE: list[str] = [kind for kind in KINDS if kind not in ("conflict", "approval")]
 
 WHAT_TO_DO = {
     "conflict": "Both sides changed the same field, and no rule says whose value wins. Choose a side for each field.",
@@ -26,7 +26,7 @@ WHAT_TO_DO = {
     "waiting": "It goes on by itself once what it waits for is linked. Retrying looks again at once.",
     "invisible": "weft's user may not see the record any more. Give it the right to read the record, then retry.",
     "failed": "Correct the record in its own system, or send other values with the next try, or skip it.",
-    "review": "The sides differed on the first load. Choose what holds, in either system.",
+    "review": "Put right in the systems what the reason says, then retry.",
     "config": "The configuration must be changed; the reason says where.",
 }
 
