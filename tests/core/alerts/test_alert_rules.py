@@ -42,10 +42,10 @@ FACTS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("a guard at once", {"stopped": [Stopped("customers", "deletes", NOW, "30 deletes")]},
      ["guard customers/deletes critical"]),
     ("a worker at once", {"lost": [Lost("w1", "here", 7, AGO[1], 0)]}, ["worker w1 critical"]),
-    ("silence when it is due", {"silent": [Silent("customers", AGO[1439], AGO[1441])]},
+    ("silence when it is due", {"silent": [Silent("customers", AGO[1439], AGO[1441], AGO[1441])]},
      ["silence customers warning"]),
-    ("and not before", {"silent": [Silent("customers", NOW, AGO[1441])]}, []),
-    ("nor within a day", {"silent": [Silent("customers", AGO[60], AGO[1439])]}, []),
+    ("and not before", {"silent": [Silent("customers", NOW, AGO[1441], AGO[1441])]}, []),
+    ("nor within a day", {"silent": [Silent("customers", AGO[60], AGO[1439], AGO[1439])]}, []),
 ]  # fmt: skip
 
 

@@ -21,7 +21,9 @@ from aiosmtpd.smtp import SMTP
 
 from weft.alerts.channels import Channels
 from weft.alerts.facts import SAMPLES, gather
+from weft.alerts.rules import judge
 from weft.alerts.watch import Watch, watching
+from weft.alerts.wording import Wording
 from weft.config.loading import InvalidConfig, load_text
 from weft.desk import status
 from weft.plugins import Plugins
@@ -269,7 +271,9 @@ async def test_silence_failed_runs_systems_down_and_lost_workers_are_seen(office
             tx.runs.start(Run(f"r{number}", "customers", "changes", at))
             tx.runs.finish(f"r{number}", "down", at, error=words)
         tx.workers.join("w1", "node-a", 4711, "1", timedelta(seconds=-1), {"jobs": []})
-        tx.workers.join("w0", "node-b", 4710, "1", timedelta(seconds=-1))  # a command that was cut off
+        told = {"shares": {"erp": 1}}
+        tx.workers.join("w0", "node-b", 4710, "1", timedelta(seconds=-1), told)  # a weft sync that was cut off
+        tx.workers.join("w9", "node-a", 4719, "1", timedelta(hours=1), told)  # and one at work: no daemon
     clock.at += timedelta(hours=49)
     await watch.look()
     [mail] = mailbox.mails
@@ -310,6 +314,40 @@ async def test_a_flow_is_not_silent_while_it_must_not_work(office: Any) -> None:
         assert dues(tx, three) == {
             "customers": three + timedelta(minutes=10), "orders": datetime(2026, 3, 11, 5, tzinfo=UTC),
         }  # fmt: skip
+
+
+async def test_a_turn_of_the_clock_may_take_longer_than_the_one_before(office: Any) -> None:
+    """Each night at six a pass of an hour: that it has not ended when it begins is no silence."""
+    runtime = office()
+    begins = datetime(2026, 3, 4, 5, tzinfo=UTC)  # six in Berlin
+    with runtime.state.begin() as tx:
+        tx.runs.start(Run("r", "orders", "changes", begins - timedelta(days=1)))
+        tx.runs.finish("r", "issues", begins - timedelta(hours=23))
+
+        def silent(**after: float) -> list[str]:
+            facts = gather(tx, runtime.config, begins + timedelta(**after), begins)
+            found = judge(runtime.config.alerts.rules, facts, Wording())
+            return [one.subject for one in found if one.rule == "silence"]
+
+        assert silent(hours=2) == []
+        assert silent(hours=25) == ["customers", "orders"]
+
+
+async def test_live_changes_that_get_through_hide_no_pass_that_fails(office: Any) -> None:
+    runtime = office()
+    at, states = runtime.clock.at, {"changes": "failed", "hints": "done", "plan": "done"}
+    with runtime.state.begin() as tx:
+        for number in range(9):
+            mode = list(states)[number % 3]
+            tx.runs.start(Run(f"r{number}", "customers", mode, at + timedelta(minutes=number)))
+            tx.runs.finish(
+                f"r{number}", states[mode], at + timedelta(minutes=number), error="no right to list accounts"
+            )
+        [found] = judge(runtime.config.alerts.rules, gather(tx, runtime.config, at, at), Wording())
+        assert (found.rule, found.count) == ("failing", 3)
+        [told] = status.statuses(runtime.config, tx, ["customers"], at)
+        assert (told.state, told.last_run.id) == ("failed", "r6")
+        assert told.blocker == "the last run failed: no right to list accounts"
 
 
 async def test_addresses_are_checked_at_the_start_and_never_shown(

@@ -106,6 +106,10 @@ def test_status_names_the_blocker(shop: Any) -> None:
     result = shop.run("status", code=1)
     assert "open issues: 1 failed" in result.output
     assert "1 record is failed; weft issues list customers --kind failed" in result.output
+    [flow] = shop.json("status", code=1)["flows"]
+    assert flow["last_agreement"] == flow["last_run"]["finished"]  # all but what has an issue
+    shop.json("plan", code=None)
+    assert shop.json("status", code=1)["flows"][0]["last_agreement"] == flow["last_agreement"]
     shop.erp.down = "asleep"
     shop.run("sync", code=3)
     assert "a system did not answer in the last run" in shop.run("status", code=1).output

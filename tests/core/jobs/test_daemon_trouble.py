@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -46,7 +47,9 @@ async def test_turns_of_a_flow_do_not_overlap(pair: Any, until: Any) -> None:
         pair.clock.forward(minutes=10)
         await asyncio.sleep(1.2)  # the next turn has come, and the daemon has looked
         second = await run_flow(daemon.runtime, "customers")
-        assert (second.busy, second.error) == (True, "customers is already running")
+        assert second.busy
+        assert second.error.startswith(f"customers is already running by process {os.getpid()} on ")
+        assert "weft status customers" in second.error
         gate.open.set()
         await until(lambda: pair.names() == ["Adatum", "Contoso"])
         runs = sorted(await daemon.runtime.state.read(lambda tx: tx.runs.page()), key=lambda run: run.started_at)

@@ -170,6 +170,19 @@ async def test_subscriptions_are_made_renewed_and_moved(pushing: Any) -> None:
         assert len(await runtime.state.read(lambda tx: tx.requests.waiting())) == 1  # it came too late for this time
 
 
+async def test_of_two_workers_the_one_that_failed_learns_that_the_other_has_subscribed(pushing: Any) -> None:
+    async with pushing.runtime() as runtime:
+        failed = Subscriber(runtime, "https://weft.example.com")
+        await runtime.session("crm")
+        pushing.crm.down = "closed for maintenance"
+        await failed.look()
+        pushing.crm.down = None
+        await Subscriber(runtime, "https://weft.example.com").look()
+        failed._tried.clear()
+        await failed.look()
+        assert (failed.problems, len(pushing.crm.subscribed)) == ({}, 1)
+
+
 async def test_each_hour_the_system_is_asked_whether_it_still_has_them(pushing: Any) -> None:
     async with pushing.runtime() as runtime:
         for minutes, asked in ((0, 1), (50, 1), (20, 2), (-300, 3)):  # the clock may be set back, too

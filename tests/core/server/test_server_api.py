@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,13 @@ from starlette.routing import Route
 
 from weft.desk import journal
 from weft.desk.actions import ACTIONS, QUESTIONS
+from weft.desk.looking import FlowView
+from weft.desk.status import FlowStatus
 from weft.server import api
+from weft.server.pages.overview import verdict
 from weft.server.site import Site
 from weft.state.journal import Entry
+from weft.state.pauses import Pause
 from weft.state.runs import Run
 from weft.sync.cycle import sync
 
@@ -292,3 +297,20 @@ async def test_postgresql_answers_the_same(world: Any, client: Client, postgres_
         ).text
         assert len(rejected.splitlines()) == 2
         assert (await asked.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "found"),
+    [
+        ("lost", {"blackout": "mon-fri 08:00-18:00"}, ("calm", "customers is in a blackout window")),
+        ("lost", {"pause": Pause("*", "kim", "stocktaking", datetime(2026, 3, 2, tzinfo=UTC))},
+         ("calm", "customers is paused")),
+        ("lost", {}, ("good", "Everything is in agreement")),  # a daemon is at it again in a moment
+        ("failed", {}, ("bad", "customers is stuck")),
+    ],
+)  # fmt: skip
+def test_what_rests_as_it_should_is_not_stuck(state: str, more: dict[str, Any], found: tuple[str, str]) -> None:
+    status = FlowStatus(state, "customer", ["crm", "erp"], flow="customers")
+    assert (
+        verdict([FlowView(status, **{"pause": None, "blackout": "", "requests": [], "proof": None, **more})]) == found
+    )

@@ -9,6 +9,7 @@ import pytest
 from tests.core.sync.conftest import CRM
 
 from weft import around
+from weft.sync.cycle import run_flow
 from weft.testing.memory import MemoryObject, MemorySystem
 
 
@@ -192,3 +193,18 @@ async def test_a_record_that_another_flow_keeps_is_left_to_it(world: Any) -> Non
     assert len(world.erp.rows("customers")) == 2
     assert len(world.crm.rows("Accounts")) == len(world.crm.rows("Leads")) == 1
     assert await world.issues() == []
+
+
+async def test_a_flow_that_cannot_begin_leaves_a_run_that_says_why(world: Any) -> None:
+    """Status, alerts and whoever waits for a daemon's run learn of it there."""
+    world.configure("owner: crm}", "owner: crm, variants: {crm: [nowhere]}}")
+    async with world.runtime() as runtime:
+        report = await run_flow(runtime, "customers")
+        beside = await run_flow(runtime, "customers", mode="hints", lane="live")
+        plan = await run_flow(runtime, "customers", plan_only=True)
+        runs = await runtime.state.read(lambda tx: tx.runs.failing("customers"))
+    assert {one.state for one in (report, beside, plan)} == {"failed"}
+    assert [(run.id, run.mode, run.error) for run in runs] == [
+        (beside.run, "hints", beside.error), (report.run, "changes", report.error),
+    ]  # fmt: skip
+    assert "crm has no variant 'nowhere'" in report.error or "no variant 'nowhere'" in report.error

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from weft.config.windows import open_again
 from weft.state.pauses import ALL
+from weft.state.runs import AGREED
 from weft.state.tables import issues as issue_table
 
 if TYPE_CHECKING:
@@ -81,11 +82,13 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A flow that should have come to an end again after ``due``; ``last`` is when one did."""
+    """A flow that should have come to an end again after ``due``; ``last`` is when one did, ``since`` from when on
+    its silence counts."""
 
     flow: str
     due: datetime
     last: datetime | None
+    since: datetime
 
 
 @dataclass(slots=True)
@@ -117,10 +120,13 @@ def gather(tx: Tx, config: Config, now: datetime, watched_since: datetime) -> Fa
             facts.failing.append(Failing(name, len(failing), first, words, down))
         if name in paused or ALL in paused:
             continue
-        last = tx.runs.last_ended(name, ("done", "issues"))
+        last = tx.runs.last_ended(name, AGREED)
         due = _due(flow, max([last or watched_since, *(freed[one] for one in (name, ALL) if one in freed)]))
         if due is not None:
-            facts.silent.append(Silent(name, _outside(flow, due), last))
+            due = _outside(flow, due)
+            # A turn at a time of the clock has only begun then: it is silent from then on, not since the one before.
+            since = due if last is None or flow.cron is not None else last
+            facts.silent.append(Silent(name, due, last, since))
     return facts
 
 
@@ -181,13 +187,13 @@ def _system(words: str, config: Config) -> str:
 
 
 def _lost(tx: Tx, now: datetime) -> list[Lost]:
-    """Daemons that died and were not replaced; a command that was cut off (it tells nothing of itself) is none."""
-    alive = [worker for worker in tx.workers.alive() if worker.info]
+    """Daemons that died and were not replaced; a command that was cut off is none, and none replaces one."""
+    alive = [worker for worker in tx.workers.alive() if worker.carries_jobs]
     newest = max((worker.started_at for worker in alive), default=None)
     overdue = set(tx.workers.overdue())
     found = []
     for worker in tx.workers.all():
-        died = worker.info and (worker.id in overdue or worker.taken_by is not None)
+        died = worker.carries_jobs and (worker.id in overdue or worker.taken_by is not None)
         replaced = newest is not None and newest > worker.heartbeat_at
         if died and not replaced and now - worker.heartbeat_at < HORIZON:
             found.append(Lost(worker.id, worker.host, worker.pid, worker.heartbeat_at, len(alive)))

@@ -85,7 +85,7 @@ def _down(rule: AlertRule, facts: Facts, wording: Wording) -> Judged:
 def _silence(rule: AlertRule, facts: Facts, wording: Wording) -> Judged:
     for one in facts.silent:
         if one.due < facts.now and _concerns(rule, one.flow):
-            yield one.flow, rule.count, one.last or one.due, wording.silent(one)
+            yield one.flow, rule.count, one.since, wording.silent(one)
 
 
 def _workers(rule: AlertRule, facts: Facts, wording: Wording) -> Judged:

@@ -31,6 +31,7 @@ from weft.state.requests import Request
 from weft.state.runs import Run
 from weft.state.tx import Tx
 from weft.state.workers import Worker
+from weft.sync.held import blackout
 
 COUNTED_FOR = timedelta(seconds=60)
 """How long counts of all links are used before they are counted anew."""
@@ -53,10 +54,12 @@ class One(Wanted):
 
 @dataclass(slots=True)
 class FlowView:
-    """A flow, the pause that holds it if any, what was asked of it and its latest proof (without result)."""
+    """A flow, the pause or the blackout window that holds it if any, what was asked of it and its latest proof
+    (without result)."""
 
     status: FlowStatus
     pause: Pause | None
+    blackout: str
     requests: list[Request]
     proof: Proof | None
 
@@ -101,6 +104,7 @@ async def overview(desk: Desk, wanted: Nothing) -> Overview:
             FlowView(
                 one,
                 pauses.get(one.flow) or pauses.get(ALL),
+                str(blackout(config.flows[one.flow], now) or ""),
                 [asked for asked in waiting if asked.flow == one.flow],
                 proofs.get(one.flow),
             )

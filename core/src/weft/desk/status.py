@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.desk.showing import span
 from weft.state.cursors import Cursor
-from weft.state.runs import MOVING, Run
+from weft.state.runs import AGREED, MOVING, PASSES, Run
 from weft.state.tx import Tx
 from weft.sync.held import held
 from weft.sync.schedule import next_turn, scheduled
@@ -26,6 +26,11 @@ RUNS = 100
 """How far back a run is looked for."""
 LONGEST = 400
 """Characters of an error that a blocker repeats."""
+STATES = {
+    "conflict": "in conflict", "review": "to be looked at", "delete": "deleted on one side",
+    "config": "kept back by the configuration", "approval": "waiting for approval",
+}  # fmt: skip
+"""What a record is that has an issue of a kind, where the kind's name does not say it."""
 LATE = timedelta(minutes=5)
 """So long after its turn a flow is told to be late, when no daemon is up."""
 
@@ -56,7 +61,8 @@ class ReadUpTo:
 @dataclass(slots=True)
 class FlowStatus:
     """``state``: never ran, off, or that of the last run. ``blocker`` is the one thing that keeps the flow
-    from moving, empty when it moves. ``issues`` counts open ones by kind, ``links`` by state."""
+    from moving, empty when it moves. ``last_agreement`` is when a run last came to its end: all agreed but for what
+    has an open issue. ``issues`` counts open ones by kind, ``links`` by state."""
 
     state: str
     entity: str
@@ -91,8 +97,8 @@ class Shared:
 
     @property
     def daemons(self) -> bool:
-        """Is a ``weft run`` up? A ``weft sync`` tells nothing of jobs."""
-        return any("jobs" in (worker.info or {}) for worker in self.workers)
+        """Is a ``weft run`` up?"""
+        return any(worker.carries_jobs for worker in self.workers)
 
 
 def statuses(
@@ -123,25 +129,24 @@ def idle(config: FlowConfig, name: str) -> FlowStatus:
 
 def _status(config: FlowConfig, tx: Tx, name: str, now: datetime, shared: Shared) -> FlowStatus:
     found = idle(config, name)
-    run = _last(tx, name)
+    run = _telling(tx, name)
     found.issues = {kind: n for (flow, kind), n in sorted(shared.issues.items()) if flow == name}
     for (entity, left, right, state), n in shared.links.items():
         if entity == config.entity and left == config.left and right in config.right:
             found.links[state] = found.links.get(state, 0) + n
     unsettled = [intent for intent in shared.unsettled if intent.flow == name]
     found.cursors = [_up_to(cursor) for cursor in tx.cursors.all(name)]
-    agreed = _last(tx, name, "done")
+    found.last_agreement = tx.runs.last_ended(name, AGREED)
     found.hints = shared.hints.get(name, 0)
     found.unsettled = len(unsettled)
     found.in_doubt = sum(intent.state == "in_doubt" for intent in unsettled)
     found.next_try = tx.issues.next_due(name)
-    found.last_agreement = agreed.finished_at if agreed else None
     if run is not None:
         found.last_run = LastRun(run.id, run.mode, run.state, run.started_at, run.finished_at, run.error)
         found.counts = run.counts or {}
         found.state = run.state if config.enabled else "off"
         asked = [approval for approval in shared.approvals if approval.flow == name]
-        ended = run if run.finished_at is not None else _last(tx, name, ended=True)
+        ended = run if run.finished_at is not None else _telling(tx, name, ended=True)
         found.blocker = _blocker(config, found, ended, len(asked), _guard(tx, name), shared, now)
     elif config.enabled and shared.daemons:
         found.blocker = _to_begin(config, name, shared.turns.get(name), now)
@@ -192,10 +197,19 @@ def troubles(workers: Sequence[Worker]) -> dict[str, str]:
     return found
 
 
-def _last(tx: Tx, name: str, state: str | None = None, *, ended: bool = False) -> Run | None:
+def _telling(tx: Tx, name: str, *, ended: bool = False) -> Run | None:
+    """The run that says how a flow stands: its newest, but a pass that failed goes on to count while single records
+    get through beside it. ``ended``: of those that came to an end."""
+    last = _last(tx, name, ended=ended)
+    if last is None or last.mode in PASSES or last.state not in ("done", "issues", "running"):
+        return last
+    return tx.runs.failed_pass(name) or last
+
+
+def _last(tx: Tx, name: str, *, ended: bool = False) -> Run | None:
     """The newest run that was to bring records into agreement: a plan or a person's work on links is none, nor is
     a hand lent to a first load. ``ended``: the newest that came to an end."""
-    runs = tx.runs.page(limit=RUNS, flow=name, state=state)
+    runs = tx.runs.page(limit=RUNS, flow=name)
     moving = (run for run in runs if run.mode in MOVING and run.mode != "portions")
     return next((run for run in moving if run.finished_at is not None or not ended), None)
 
@@ -230,8 +244,11 @@ def _blocker(
         return f"the last run failed{words or f'; weft sync {found.flow} says why'}{again}"
     if state == "stopped" and not again:
         return "a guard stopped the last run and has been answered; the next run goes on"
+    if state == "lost" and not again and not shared.daemons:
+        return f"the last run was cut off{words.removeprefix(': cut off')}; weft sync {found.flow} goes on from there"
     if not found.cursors and found.state != "running":
-        return "its first load has not finished; weft sync begins it anew"
+        whoever = "the next run" if shared.daemons else f"weft sync {found.flow}"
+        return f"its first load has not finished; {whoever} begins it anew"
     if late := _late(config, found, shared, now):
         return late
     if found.in_doubt:
@@ -241,9 +258,9 @@ def _blocker(
         many = "1 approval is" if asked == 1 else f"{asked} approvals are"
         return f"{many} asked for; weft issues list {found.flow} --kind approval"
     if found.issues:
-        kind, count = max(found.issues.items(), key=lambda one: one[1])
+        kind, count = max(found.issues.items(), key=lambda one: (one[0] != "waiting", one[1]))
         many = "1 record is" if count == 1 else f"{count} records are"
-        return f"{many} {kind}; weft issues list {found.flow} --kind {kind}"
+        return f"{many} {STATES.get(kind, kind)}; weft issues list {found.flow} --kind {kind}"
     return ""
 
 

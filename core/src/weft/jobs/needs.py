@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from weft.jobs.job import Job
+from weft.state.runs import PASSES
 from weft.sync.held import Held, held
 from weft.sync.schedule import due
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from weft.state.requests import Request
     from weft.state.tx import Tx
 
-PASSES = ("changes", "first", "sweep")
 BATCH = 100
 """So many hints are worth one job; more of them are shared out among several."""
 PORTIONS = 2

@@ -51,6 +51,8 @@ class Subscriber:
                 continue
             if name in wanted or (self._may_try(name) and await self._due(name, now)):
                 await self._subscribe(name, self.public_url)
+            elif self._may_try(name):
+                self.problems.pop(name, None)  # another worker has subscribed meanwhile
         if asked:
             await state.write(lambda tx: tx.requests.taken(asked))
 

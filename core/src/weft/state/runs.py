@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, null, or_, select, update
@@ -42,8 +43,14 @@ _WITHOUT_PLAN = [null() if name == "plan" else table.c[name] for name in _NAMES]
 AHEAD = timedelta(minutes=1)
 """A time that lies further ahead than this was noted by a clock that has been set back since."""
 
-MOVING = ("changes", "first", "sweep", "keys", "hints", "due", "portions")
+PASSES = ("changes", "first", "sweep")
+"""Modes of runs that go over a whole flow."""
+MOVING = (*PASSES, "keys", "hints", "due", "portions")
 """Modes of runs that bring records into agreement; their counts make the statistics."""
+AGREED = ("done", "issues")
+"""States of runs that came to their end: all agrees then, but for what has an open issue."""
+RECENT = 1000
+"""So many of a flow's last runs are looked through for passes."""
 
 
 class Runs:
@@ -153,22 +160,40 @@ class Runs:
         return [Run(*row) for row in self._db.execute(query.order_by(table.c.started_at, table.c.id))]
 
     def last_ended(self, flow: str, states: Sequence[str]) -> datetime | None:
-        """When the newest run of a flow that ended in one of these states did so; read off an index."""
+        """When the newest run of a flow that ended in one of these states did so; plans and parts of a first load
+        are none."""
         query = select(table.c.finished_at).where(table.c.flow == flow, table.c.state.in_(list(states)))
+        query = query.where(table.c.mode.in_([mode for mode in MOVING if mode != "portions"]))
         query = query.order_by(table.c.started_at.desc()).limit(1)
         found: datetime | None = self._db.execute(query).scalar_one_or_none()
         return found
 
-    def failing(self, flow: str, limit: int = 100) -> list[Run]:
-        """The newest runs of a flow that failed or found a system down, back to the last that did not."""
-        found: list[Run] = []
-        for run in self.page(flow=flow, limit=limit):
-            if run.state not in ("failed", "down"):
-                if run.state == "running":
-                    continue
-                break
-            found.append(run)
-        return found
+    def recent(self, flow: str, modes: Sequence[str], limit: int = 100) -> list[Run]:
+        """Runs of these modes among a flow's last :data:`RECENT` ones, newest first, without their plans."""
+        last = select(table.c.id).where(table.c.flow == flow)
+        last = last.order_by(table.c.started_at.desc(), table.c.id.desc()).limit(RECENT)
+        query = select(*_WITHOUT_PLAN).where(table.c.id.in_(last), table.c.mode.in_(list(modes)))
+        query = query.order_by(table.c.started_at.desc(), table.c.id.desc()).limit(limit)
+        return [Run(*row) for row in self._db.execute(query)]
+
+    def failing(self, flow: str) -> list[Run]:
+        """The newest runs of a flow that failed or found a system down, back to the last that did not. Live changes
+        that get through do not make good passes that fail: those are judged by themselves too, the longer row counts.
+        """
+        all_of, passes = self._ended(flow, MOVING), self._ended(flow, PASSES)
+        return max(
+            list(takewhile(lambda run: run.state in ("failed", "down"), all_of)),
+            list(takewhile(lambda run: run.state == "failed", passes)),
+            key=len,
+        )
+
+    def failed_pass(self, flow: str) -> Run | None:
+        """The newest pass over a flow that came to an end, if it failed."""
+        last = next(self._ended(flow, PASSES), None)
+        return last if last is not None and last.state == "failed" else None
+
+    def _ended(self, flow: str, modes: Sequence[str]) -> Iterator[Run]:
+        return (run for run in self.recent(flow, modes) if run.state != "running")
 
     # -- giving up what is old
 

@@ -8,6 +8,7 @@ whatever a link that appeared has woken.
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from weft.errors import EndpointDown, StateError, WeftError
 from weft.logscope import about
 from weft.meter import Meter
+from weft.state.runs import PASSES
 from weft.state.runs import Run as RunRow
 from weft.state.workers import LeaseLost
 from weft.sync.changes import changes, followed, is_new, sweep_all, sweep_due
@@ -163,19 +165,47 @@ async def run_flow(
     alone = mode not in ("hints", "due", "portions") and not plan_only
     lock = await runtime.state.try_lock(f"flow:{name}") if alone else None
     if lock is None and alone:
-        return Report(name, "", "stopped", {}, started, started, f"{name} is already running", 1, busy=True)
+        words = await runtime.state.read(lambda tx: _under_way(tx, name))
+        return Report(name, "", "stopped", {}, started, started, words, 1, busy=True)
     try:
         try:
             flow = await build(runtime, name)
             await require_same_base(runtime, flow)
         except Exception as error:  # whatever is wrong with one flow, the others go on
             state, text, code = _judged(runtime, name, error)
-            return Report(name, "", state, {}, started, runtime.clock.now(), text, code)
+            id = "" if plan_only else await _never_began(runtime, name, mode or "changes", started, state, text)
+            return Report(name, id, state, {}, started, runtime.clock.now(), text, code)
         run = Run(runtime, flow, mode or "changes", plan_only, progress, lane=lane, lock=lock)
         return await _guarded(run, mode, sweep)
     finally:
         if lock is not None:
             lock.release()
+
+
+def _under_way(tx: Tx, name: str) -> str:
+    """Who else is at a flow, since when, and what to do."""
+    run = next((run for run in reversed(tx.runs.running(name)) if run.mode in PASSES), None)
+    if run is None:
+        return f"{name} is already running"
+    worker = tx.workers.get(run.worker) if run.worker is not None else None
+    by = f" by process {worker.pid} on {worker.host}" if worker is not None else ""
+    since = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
+    return f"{name} is already running{by}, since {since}; try again when weft status {name} says that it has ended"
+
+
+async def _never_began(runtime: Runtime, name: str, mode: Mode, started: datetime, state: State, text: str) -> str:
+    """A run that ended before its flow was made is kept as well: people and alerts learn of it there."""
+    row = RunRow(uuid.uuid4().hex, name, mode, started, worker=runtime.state.worker)
+    ended = runtime.clock.now()
+
+    def write(tx: Tx) -> None:
+        tx.runs.start(row)
+        tx.runs.finish(row.id, state, ended, {}, error=text)
+
+    with runtime.meter.run(name, mode, row.id) as span:
+        await runtime.state.write(write)
+        span.note(state=state, mode=mode)
+    return row.id
 
 
 async def _guarded(run: Run, mode: Mode | None, sweep: bool) -> Report:

@@ -103,7 +103,8 @@ class Metrics(Meter):
         }
         self._issues = gauge("issues_open", "Records that need a person or a later event.", "flow", "kind")
         self._approvals = gauge("approvals_waiting", "Approvals that a person is asked for.", "flow")
-        self._agreed = gauge("last_agreement_timestamp_seconds", "When a run last ended with all agreed.", "flow")
+        self._agreed = gauge("last_agreement_timestamp_seconds", "When a run last came to its end: all agreed but "
+                             "for what has an open issue.", "flow")  # fmt: skip
         self._cursor = gauge("cursor_age_seconds", "How old the oldest cursor of a side is.",
                              "flow", "connection", "side")  # fmt: skip
         self._hints = gauge("hints_queued", "Keys that events say have changed and that were not read yet.", "flow")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from weft.state.runs import AGREED
 from weft.state.tables import hints, intents
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Standing:
     """By (flow, kind)."""
     approvals: dict[str, int]
     agreed: dict[str, datetime]
-    """End of the last run of each flow in which all agreed."""
+    """End of the last run of each flow that came to it: all agreed then, but for what has an open issue."""
     cursors: dict[tuple[str, str, str], datetime]
     """The oldest of each (flow, connection, side)."""
     hints: dict[str, tuple[int, datetime]]
@@ -52,7 +53,7 @@ def standing(tx: Tx, flows: Iterable[str], now: datetime, worker: str = "") -> S
         .where(intents.c.state.in_(["open", "in_doubt"]))
         .group_by(intents.c.flow, intents.c.state)
     )
-    agreed = {flow: tx.runs.last_ended(flow, ("done",)) for flow in flows}
+    agreed = {flow: tx.runs.last_ended(flow, AGREED) for flow in flows}
     return Standing(
         issues=tx.issues.counts(),
         approvals=approvals,

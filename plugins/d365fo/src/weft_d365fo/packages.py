@@ -153,8 +153,7 @@ class Packages:
         for some in chunks(list(items), TERMS):
             query = Query(select=select, filter=any_of(name, [str(item.data[name]) for item in some]))
             rows = await self.session.rows(plan.object, query, items[0].company, lane=self.writer.ctx.lane)
-            # an asterisk in a number asked for stands for any text
-            found |= {one.id: row for row in rows if (one := by_value.get(str(row[name]).casefold())) is not None}
+            found |= {by_value[str(row[name]).casefold()].id: row for row in rows}
         return found
 
     async def _lines(self, plan: Plan, items: Sequence[Item], found: Mapping[str, Row]) -> AsyncIterator[Outcome]:

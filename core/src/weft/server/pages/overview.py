@@ -34,7 +34,7 @@ def standing(view: FlowView) -> str:
     """One word for how a flow stands."""
     if view.pause is not None:
         return "paused"
-    return view.status.state
+    return "blackout" if view.blackout and view.status.state != "off" else view.status.state
 
 
 def tone(view: FlowView) -> str:
@@ -47,19 +47,23 @@ def verdict(views: list[FlowView]) -> tuple[str, str]:
     """The tone and the sentence over the page."""
     if not views:
         return "calm", "No flows are declared yet"
-    stuck = [view for view in views if view.status.state in ("failed", "down", "stopped", "lost")]
-    asking = [view for view in views if view.status.issues and view not in stuck]
     paused = [view for view in views if view.pause is not None]
+    resting = [view for view in views if view.blackout and view.pause is None and view.status.state != "off"]
+    free = [view for view in views if view not in paused and view not in resting]
+    stuck = [view for view in free if view.status.state in ("failed", "down", "stopped")]
+    asking = [view for view in views if view.status.issues and view not in stuck]
     if stuck:
         return "bad", f"{_some(stuck, views)} stuck"
     if asking:
         records = sum(sum(view.status.issues.values()) for view in asking)
         return "care", f"{records} {'record needs' if records == 1 else 'records need'} attention"
-    held = [view for view in views if view.status.blocker and view.pause is None and view.status.state != "off"]
+    held = [view for view in free if view.status.blocker and view.status.state != "off"]
     if held and any(view.status.last_run for view in held):
         return "care", f"{_some(held, views)} held up"
     if paused:
         return "calm", f"{_some(paused, views)} paused"
+    if resting:
+        return "calm", f"{_some(resting, views)} in a blackout window"
     if all(view.status.state in ("never ran", "off") for view in views):
         return "calm", "Nothing has run yet"
     return "good", "Everything is in agreement"
