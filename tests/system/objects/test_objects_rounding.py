@@ -107,3 +107,30 @@ def test_an_invoice_comes_with_what_creatio_can_hold(
     [seen] = world.books.seen("sales_invoice", made)["lines"]
     assert seen[2] == D(price)
     world.quiet("invoices")
+
+
+def test_a_price_finer_than_creatios_makes_the_amount_that_it_makes_there(world: Any, shop: dict[str, str]) -> None:
+    made = invoiced(world, shop, "USD", 1000, D("1.2345"))
+    world.sync("invoices")
+    key = world.link("sales_invoice", right=made).left_key
+    [line] = world.rows("InvoiceProduct", InvoiceId=key)
+    assert (line["Price"], line["Amount"]) == (D("1.23"), D("1234.5"))
+    assert line["TotalAmount"] - line["TaxAmount"] == D("1234.5")
+    assert world.row("Invoice", key)["Amount"] == line["TotalAmount"]
+    world.quiet("invoices")
+    world.edit("Invoice", key, Notes="Seen")
+    world.sync("invoices")
+    [seen] = world.books.seen("sales_invoice", made)["lines"]
+    assert seen[2] == D("1.2345")
+    world.quiet("invoices")
+    if world.books.kind == "bc":
+        [there] = world.bc_lines("salesInvoices", made)
+        world.bc("edit", set="salesInvoiceLines", key=there["id"], values={"quantity": 2000})
+    else:
+        there = {"dataAreaId": "usmf", "ParentRecId": int(made), "LineNumber": 1}
+        world.books.command("edit", set="FreeTextInvoiceLines", key=there, values={"Quantity": 2000})
+    world.sync("invoices")
+    changed = world.row("InvoiceProduct", line["Id"])
+    assert (changed["Quantity"], changed["Amount"]) == (2000, 2469)
+    assert changed["TotalAmount"] - changed["TaxAmount"] == 2469
+    world.quiet("invoices")
