@@ -258,6 +258,52 @@ async def test_receipts_go_into_the_payment_journal_and_are_posted_with_it(open_
     assert (await bench.one("sales_invoice", draft.key)).data["remainingAmount"] == 0
 
 
+async def invoices(bench, count: int) -> list[str]:
+    """Posted invoices that are to be received, and the journal for it."""
+    bank = (await bench.command("list", set="bankAccounts"))[0]
+    values = {"code": bench.settings.receipt_journal, "displayName": "receipts", "balancingAccountId": bank["id"]}
+    await bench.command("create", set="customerPaymentJournals", values=values)
+    keys = [(await order(bench, "sales_invoice", id=f"n{n}")).key for n in range(count)]
+    for key in keys:
+        await bench.command("post", set="salesInvoices", key=key)
+    return keys
+
+
+def receipt(bench, key: str) -> Any:
+    mapping = bench.mapping("sales_receipt")
+    return bench.item("sales_receipt", "action", {}, id=key, key=key, actions=("receive",), mapping=mapping)
+
+
+async def test_receipts_side_by_side_are_all_received(bench):
+    """Who posts the journal first posts the other's line as well; there is nothing left to post for the other then."""
+    keys = await invoices(bench, 4)
+    outcomes = await bench.write("sales_receipt", *[receipt(bench, key) for key in keys])
+    assert {outcome.result for outcome in outcomes.values()} == {"updated"}, [o.error for o in outcomes.values()]
+    for key in keys:
+        assert (await bench.one("sales_invoice", key)).data["remainingAmount"] == 0
+
+
+async def test_a_receipt_whose_line_was_not_answered_is_entered_once(bench):
+    """The next attempt waits until the line must have landed, and even where it is not seen there is no second one."""
+    [key] = await invoices(bench, 1)
+    bench.sim.faults.add(Fault("lost_answer", method="POST", path="/customerPayments", count=1))
+    outcome = (await bench.write("sales_receipt", receipt(bench, key)))[key]
+    assert (outcome.result, outcome.error.retry_after) == ("retry", 480)
+    look = bench.session.client.pages
+
+    async def blind(path: str, *more: Any, **options: Any) -> Any:
+        if not path.endswith("/customerPayments"):
+            async for page in look(path, *more, **options):
+                yield page
+
+    bench.session.client.pages = blind
+    outcome = (await bench.write("sales_receipt", receipt(bench, key)))[key]
+    assert outcome.result == "updated", outcome.error
+    assert (await bench.one("sales_invoice", key)).data["remainingAmount"] == 0
+    assert bench.asked("Microsoft.NAV.post") == 1
+    assert await bench.command("list", set="customerPayments") == []
+
+
 async def test_amounts_in_a_currency_that_a_journal_line_cannot_have_are_refused(bench):
     """A line is posted in the currency of the invoice it settles, else in the company's own."""
     bank = (await bench.command("list", set="bankAccounts"))[0]
