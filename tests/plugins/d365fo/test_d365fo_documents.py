@@ -115,6 +115,58 @@ async def test_order_and_quote_with_discounts_and_the_orders_invoice(bench):
     assert [one.fields["net_amount"] for one in invoice.lines["lines"]] == [93, 30]
 
 
+async def test_an_invoice_of_goods_priced_by_the_hundred_tells_what_one_costs(bench):
+    """Lines of posted invoices show the price and not how many pieces it is for."""
+    order = await bench.create("sales_order", {"customer": customer(bench), "delivery_date": DAY})
+    for quantity, price, per, more in (
+        (40, "450", 100, {}),
+        (40, "450", 100, {"LineDiscountAmount": 25}),
+        (1000, "123.45", 100, {"LineDiscountPercentage": 60}),
+        (7, "1.23456", 1, {}),
+        (3, "30", 1, {"LineDiscountPercentage": 70}),
+    ):
+        values = {"dataAreaId": "usmf", "SalesOrderNumber": order, "ItemNumber": item(bench).key, "ShippingSiteId": "1",
+                  "OrderedSalesQuantity": quantity, "SalesPrice": price, "SalesPriceQuantity": per, **more}  # fmt: skip
+        await bench.sim.command("create", set="SalesOrderLines", values=values)
+    posted = await bench.sim.command("post", set="SalesOrderHeadersV2", number=order, company="usmf")
+    [key] = [k for k in await bench.records("sales_invoice", "scan", "posted") if posted["InvoiceNumber"] in k]
+    told = [
+        [one.fields[name] for name in ("unit_price", "discount_amount", "net_amount")]
+        for one in (await bench.read("sales_invoice", key, "posted")).lines["lines"]
+    ]
+    assert told == [
+        [Decimal("4.5"), 0, 180], [Decimal("4.5"), 10, 170], [Decimal("1.2345"), Decimal("740.7"), Decimal("493.8")],
+        [Decimal("1.23456"), 0, Decimal("8.64")], [30, 63, 27],
+    ]  # fmt: skip
+
+
+async def test_bills_of_two_vendors_with_one_number_are_told_apart(bench):
+    """Vendors number their invoices; a payment settles those of its own account."""
+    both = [Ref("VendorsV2", row["VendorAccountNumber"]) for row in bench.sim.world.rows("VendTable", "usmf")[:2]]
+    line = {"product": item(bench), "description": "Bought", "quantity": Decimal(1), "unit_price": Decimal(11)}
+    bills, settled = {}, "VendorPaymentJournalLineSettledInvoices"
+    for one in both:
+        fields = {"vendor": one, "external_number": "1001", "date": DAY, "currency": "USD"}
+        key = await bench.create("bill", fields, [line])
+        posted = await bench.sim.command("post", set="VendorInvoiceHeaders", number=key, company="usmf")
+        bills[one] = Ref("VendInvoiceJourBiEntities", str(posted["SourceKey"]))
+    for one in both:
+        pay = {"vendor": one, "bill": bills[one], "date": DAY, "amount": Decimal(11), "currency": "USD"}
+        payment = await bench.create("bill_payment", pay)
+        journal, number = payment.split("|")
+        due = next(
+            row["DueDate"] for row in bench.sim.world.rows("VendTrans", "usmf")
+            if (row["Invoice"], row["AccountNum"]) == ("1001", one.key)
+        )  # fmt: skip
+        await bench.sim.command("create", set=settled, values={
+            "JournalLineCompany": "usmf", "JournalBatchNumber": journal, "JournalLineNumber": Decimal(number),
+            "InvoiceNumber": "1001", "InvoiceCompany": "usmf", "InvoiceDueDate": due,
+            "SettlementAmountInInvoiceCurrency": 11})  # fmt: skip
+        back = await bench.read("bill_payment", payment)
+        assert back.fields["bill"] == bills[one]
+        assert [line.fields["bill"] for line in back.lines["applications"]] == [bills[one]]
+
+
 async def test_bill_moves_to_the_posted_one(bench):
     lines = [{"product": item(bench), "description": "Bought", "quantity": Decimal(4), "unit_price": Decimal(11)}]
     fields = {"vendor": vendor(bench), "external_number": "V-1001", "date": DAY, "currency": "USD"}

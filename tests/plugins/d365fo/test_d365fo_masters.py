@@ -62,3 +62,16 @@ async def test_deletes_and_deactivations(bench):
     assert (await bench.write("customer", gone))[gone.id].result == "deleted"
     [page] = await bench.pages("customer", "keys", keys=[key])
     assert page.gone == [key]
+
+
+async def test_an_item_number_with_an_asterisk_is_no_other_item(bench):
+    """In a filter an asterisk stands for any text; what is asked for is one item all the same."""
+    for number in ("M8*20", "M8X20"):
+        await bench.create("product", {"number": number, "name": number, "type": "inventory", "item_group": "Parts",
+                                       "unit": "ea"})  # fmt: skip
+    price = {"currency": "EUR", "company": "usmf"}
+    mine = await bench.sim.command("set_price", item="M8*20", price=5, since="2025-01-01", until="2025-06-30", **price)
+    await bench.sim.command("set_price", item="M8X20", price=999, since="2025-01-01", **price)
+    [page] = await bench.pages("price", "keys", keys=[str(mine["RecordId"])])
+    assert (page.moved, page.gone, page.records) == ([], [str(mine["RecordId"])], [])
+    assert list(await bench.records("product", "keys", keys=["M8*20"])) == ["M8*20"]

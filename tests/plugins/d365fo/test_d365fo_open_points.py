@@ -150,3 +150,20 @@ async def test_business_events_become_hints(bench):
     assert (await connector.weft_receive(ctx, Request("POST", {}, {}, unknown))).hints == ()
     for broken in (b"{", b"[1]", b"{}"):
         assert (await connector.weft_receive(ctx, Request("POST", {}, {}, broken))).status == 400
+
+
+async def test_keys_of_many_fields_keep_addresses_short(bench):
+    """Servers take no request line of more than 8 or 16 kilobytes."""
+    stock = await bench.records("inventory_level", "scan")
+    keys = [f"{key}{n}" for key in stock for n in range(50)][:50]
+    asked: list[str] = []
+    send = bench.session.client.send
+
+    async def counted(method, url, **more):
+        asked.append(url)
+        return await send(method, url, **more)
+
+    bench.session.client.send = counted
+    [page] = await bench.pages("inventory_level", "keys", keys=[*stock, *keys][:50])
+    assert page.records
+    assert max(len(url) for url in asked) < 5000

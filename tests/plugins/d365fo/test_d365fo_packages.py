@@ -8,6 +8,7 @@ import pytest
 
 from weft.model.values import Ref
 from weft.testing.simulator import Fault
+from weft_d365fo.dmf import cell
 
 PACKAGE = {"from_records": 5, "poll": 0.01, "patience": 20}
 SETTINGS = {"package": PACKAGE, "own_keys": {"customer": "KnownAs"}, "page_size": 1000}
@@ -87,3 +88,7 @@ async def test_documents_with_their_lines(open_bench):
     assert [line.fields["description"] for line in back.lines["lines"]] == [f"Order 7 line {n}" for n in (1, 2, 3)]
     assert set(done.children.values()) == {line.key for line in back.lines["lines"]}
     assert imports(bench) == 2
+
+
+def test_numbers_in_a_file_of_rows_have_no_exponent() -> None:
+    assert [cell(Decimal(text)) for text in ("1E+2", "0.00000001", "12.50")] == ["100", "0.00000001", "12.50"]

@@ -19,6 +19,7 @@ from weft.net.odata.rows import Row
 from weft.records import Context, Moved, Query
 from weft_d365fo.journal_names import JOURNALS
 from weft_d365fo.keys import KeyShape, split
+from weft_d365fo.rows import folded
 from weft_d365fo.selection import Plan
 from weft_d365fo.session import FoSession
 from weft_d365fo.values import asked, moment
@@ -93,8 +94,12 @@ async def _newest(session: FoSession, company: str, wanted: Mapping[str, Any], d
     terms.append(eq("CustomerAccountNumber", ""))
     if day is not None:
         terms.append(await _on(session, day))
-    asking = ODataQuery(select=(*shape.fields, "FromQuantity"), filter=and_(*terms))
-    rows = [row for row in await session.rows(AGREEMENTS, asking, company) if row["FromQuantity"] <= 1]
+    asking = ODataQuery(select=(*shape.fields, "FromQuantity", *wanted), filter=and_(*terms))
+    meant = folded(wanted.values())  # an asterisk in a number asked for stands for any text
+    rows = [
+        row for row in await session.rows(AGREEMENTS, asking, company)
+        if row["FromQuantity"] <= 1 and folded(row.get(name) for name in wanted) == meant
+    ]  # fmt: skip
     return max(rows, key=lambda row: int(row["RecordId"]), default=None)
 
 

@@ -63,22 +63,23 @@ async def by_keys(session: FoSession, plan: Plan, query: Query, *, day: dt.date,
 async def find(session: FoSession, plan: Plan, company: str, keys: Sequence[str], lane: Lane) -> list[Row] | None:
     """The rows with these keys that there are; None when the user may not read the object."""
     meta = await session.metadata()
-    if len(plan.shape.fields) == 1:
-        name = plan.shape.fields[0]
-        term = any_of(name, [plan.shape.parse(key, meta)[name] for key in keys])
-    else:
-        term = or_(*(plan.shape.term(key, meta) for key in keys))
-    mine = plan.mine(company)
-    query = ODataQuery(select=plan.select, filter=term).where(mine)
-    rows: list[Row] = []
-    try:
-        async for page in session.client.pages(plan.object, query, lane=lane):
-            rows += page.rows
-    except ODataError as error:
-        if error.status != 403:
-            with reading():
-                raise
-        return None
+    meant = {key.casefold() for key in keys}
+    fields, rows = plan.shape.fields, []
+    for some in chunks(keys, max(1, TERMS // len(fields))):
+        if len(fields) == 1:
+            term = any_of(fields[0], [plan.shape.parse(key, meta)[fields[0]] for key in some])
+        else:
+            term = or_(*(plan.shape.term(key, meta) for key in some))
+        query = ODataQuery(select=plan.select, filter=term).where(plan.mine(company))
+        try:
+            async for page in session.client.pages(plan.object, query, lane=lane):
+                # an asterisk in a key asked for stands for any text
+                rows += [row for row in page.rows if plan.shape.spell(row).casefold() in meant]
+        except ODataError as error:
+            if error.status != 403:
+                with reading():
+                    raise
+            return None
     return rows
 
 
@@ -135,5 +136,7 @@ async def _moved(session: FoSession, plan: Plan, query: Query, keys: Sequence[st
             continue
         asked = ODataQuery(select=(*shape.fields, "InvoiceId"), filter=eq("InvoiceId", number))
         for row in await session.rows(BECOMES, asked, query.company, eq("InvoiceAccount", vendor.key)):
+            if str(row["InvoiceId"]).casefold() != number.casefold():
+                continue  # an asterisk in a number asked for stands for any text
             found[key] = Moved(key, BECOMES, shape.spell(row), query.company, f"posted as {row['InvoiceId']}")
     return found

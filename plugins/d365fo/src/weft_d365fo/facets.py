@@ -24,16 +24,19 @@ if TYPE_CHECKING:
 
 TERMS = 40
 ACCOUNT_TYPES = {"customer": "Cust", "vendor": "Vend", "bank_account": "Bank"}
-TYPE_FIELDS = {"AccountDisplayValue": "AccountType", "OffsetAccountDisplayValue": "OffsetAccountType"}
+ACCOUNT = "AccountDisplayValue"
+TYPE_FIELDS = {ACCOUNT: "AccountType", "OffsetAccountDisplayValue": "OffsetAccountType"}
 _LEDGER = frozenset([*TYPE_FIELDS, "MainAccountDisplayValue", "MainAccountIdDisplayValue"])
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The record of ``object`` whose ``field`` holds the value."""
+    """The record of ``object`` whose ``field`` holds the value, and whose ``account`` is that of the row: vendors
+    number their invoices themselves, and two may use one number."""
 
     object: str
     field: str
+    account: str = ""
 
 
 LOOKUPS: Mapping[tuple[str, str], Lookup] = {
@@ -41,10 +44,10 @@ LOOKUPS: Mapping[tuple[str, str], Lookup] = {
     ("AssociatedPartyNumber", "vendor"): Lookup("VendorsV2", "VendorPartyNumber"),
     ("MarkedInvoice", "sales_invoice"): Lookup("FreeTextInvoiceHeaders", "FreeTextNumber"),
     ("MarkedInvoice", "posted_invoice"): Lookup("SalesInvoiceHeadersV2", "InvoiceNumber"),
-    ("MarkedInvoice", "bill"): Lookup("VendInvoiceJourBiEntities", "InvoiceId"),
+    ("MarkedInvoice", "bill"): Lookup("VendInvoiceJourBiEntities", "InvoiceId", "InvoiceAccount"),
     ("InvoiceNumber", "sales_invoice"): Lookup("FreeTextInvoiceHeaders", "FreeTextNumber"),
     ("InvoiceNumber", "posted_invoice"): Lookup("SalesInvoiceHeadersV2", "InvoiceNumber"),
-    ("InvoiceNumber", "bill"): Lookup("VendInvoiceJourBiEntities", "InvoiceId"),
+    ("InvoiceNumber", "bill"): Lookup("VendInvoiceJourBiEntities", "InvoiceId", "InvoiceAccount"),
 }
 
 
@@ -76,6 +79,8 @@ def sources(names: Iterable[str]) -> list[str]:
         both = parts(name)
         if both is not None:
             found += [both[0], *([TYPE_FIELDS[both[0]]] if both[0] in TYPE_FIELDS else ())]
+            if both in LOOKUPS and LOOKUPS[both].account:
+                found.append(ACCOUNT)
     return list(dict.fromkeys(found))
 
 
@@ -124,14 +129,21 @@ async def _account_key(session: FoSession, company: str, number: str) -> str:
 async def _found(session: FoSession, company: str, lookup: Lookup, name: str, field: str, rows: Sequence[Row]) -> None:
     wanted = list(dict.fromkeys(str(row[field]) for row in rows if row.get(field)))
     shape = KeyShape.of(await session.type_of(lookup.object))
-    keys: dict[str, str] = {}
+    keys: dict[str, dict[str, str]] = {}
+    extra = (lookup.account,) if lookup.account else ()
     for at in range(0, len(wanted), TERMS):
-        query = Query(select=(*shape.fields, lookup.field), filter=any_of(lookup.field, wanted[at : at + TERMS]))
+        query = Query(
+            select=(*shape.fields, lookup.field, *extra), filter=any_of(lookup.field, wanted[at : at + TERMS])
+        )
         for one in await session.rows(lookup.object, query, company):
-            keys.setdefault(str(one[lookup.field]).casefold(), shape.spell(one))
+            account = str(one.get(lookup.account) or "").casefold()
+            keys.setdefault(str(one[lookup.field]).casefold(), {}).setdefault(account, shape.spell(one))
+    formats = await session.formats() if lookup.account and wanted else None
     for row in rows:
         if field in row:
-            row[name] = keys.get(str(row[field]).casefold()) if row[field] else None
+            found = keys.get(str(row[field]).casefold(), {}) if row[field] else {}
+            account = "".join(formats.pieces(str(row.get(ACCOUNT) or ""))[:1]).casefold() if formats else ""
+            row[name] = found.get(account) if account else next(iter(found.values())) if len(found) == 1 else None
 
 
 # -- writing ---------------------------------------------------------------------------------------

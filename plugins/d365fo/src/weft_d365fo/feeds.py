@@ -101,7 +101,7 @@ class Feed:
             except Unaskable as error:
                 self.session.log.warning("%s: %s", self.object, error)
         found: list[str] = []
-        for some in chunks(terms, TERMS):
+        for some in chunks(terms, max(1, TERMS // len(self.key))):
             query = Query(select=self.plan.type.keys, filter=or_(*some)).where(self.plan.mine(company), self.plan.where)
             with reading():
                 async for page in self.session.client.pages(self.plan.object, query, lane=lane):

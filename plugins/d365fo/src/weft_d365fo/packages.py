@@ -153,7 +153,8 @@ class Packages:
         for some in chunks(list(items), TERMS):
             query = Query(select=select, filter=any_of(name, [str(item.data[name]) for item in some]))
             rows = await self.session.rows(plan.object, query, items[0].company, lane=self.writer.ctx.lane)
-            found |= {by_value[str(row[name]).casefold()].id: row for row in rows}
+            # an asterisk in a number asked for stands for any text
+            found |= {one.id: row for row in rows if (one := by_value.get(str(row[name]).casefold())) is not None}
         return found
 
     async def _lines(self, plan: Plan, items: Sequence[Item], found: Mapping[str, Row]) -> AsyncIterator[Outcome]:

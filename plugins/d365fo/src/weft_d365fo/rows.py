@@ -12,7 +12,7 @@ from weft.net.limiter import Lane
 from weft.net.odata.query import Query, Term, and_, any_of, eq, or_
 from weft.net.odata.rows import Row, plain
 from weft.records import Record
-from weft_d365fo.facets import derive
+from weft_d365fo.facets import ACCOUNT, derive
 from weft_d365fo.keys import COMPANY, number_text
 from weft_d365fo.selection import LinePlan, PartPlan, Plan
 from weft_d365fo.session import FoSession
@@ -21,7 +21,7 @@ from weft_d365fo.values import Unaskable, asked, moment
 
 ETAG = "@odata.etag"
 TERMS = 50
-"""Values joined by OR in one filter: about 2,000 characters of URL."""
+"""Values joined by OR in one filter: about 2,000 characters of URL. Of keys of several fields so many fewer."""
 
 
 def chunks(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
@@ -116,6 +116,10 @@ async def _attach_lines(session: FoSession, line: LinePlan, company: str, found:
         by_value[folded(record.data[mine] for _, mine in line.joined)].append(record)
     rows = await line_rows(session, line, company, [record.data[line.mine] for record in found], lane)
     data = [plain(row) for row in rows]
+    for one in data:
+        for record in by_value.get(folded(one[theirs] for theirs, _ in line.joined), ()):
+            if not one.get(ACCOUNT) and record.data.get(ACCOUNT):  # whose invoices a payment settles
+                one[ACCOUNT] = record.data[ACCOUNT]
     await derive(session, company, line.made, data)
     for row, one in zip(rows, data, strict=True):
         child = Record(line.map.object, line_key(line, row), one, company=company, version=row.get(ETAG))
@@ -134,7 +138,7 @@ async def _attach_part(session: FoSession, part: PartPlan, company: str, found: 
         key = tuple(_folded(value) for value in values.values())
         by_values[key].append(record)
         wanted.setdefault(key, values)
-    for some in chunks(list(wanted.values()), TERMS):
+    for some in chunks(list(wanted.values()), max(1, TERMS // len(part.map.join))):
         term = await _joined(session, part, some)
         if term is None:
             continue

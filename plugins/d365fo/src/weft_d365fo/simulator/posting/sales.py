@@ -10,7 +10,7 @@ from typing import Any
 from weft.testing.odata.store import Row
 from weft_d365fo.simulator.errors import refused
 from weft_d365fo.simulator.posting.transactions import Entry, current, enter, settle
-from weft_d365fo.simulator.rules.amounts import due_date, number, tax
+from weft_d365fo.simulator.rules.amounts import due_date, number, rounded, tax
 from weft_d365fo.simulator.rules.sales import recalculate
 from weft_d365fo.simulator.schema import NO_DATE
 from weft_d365fo.simulator.views import RECID
@@ -240,7 +240,8 @@ def invoice_order(world: World, home: Company, order: Row, day: str) -> Row:
             Line(
                 at, item.get("ProductNumber") or row.get("ItemNumber", ""), item.get("ProductName", ""),
                 row.get("LineDescription", ""), quantity, row.get("SalesUnitSymbol", ""), price, amount, due,
-                full - amount, row.get("ShippingSiteId", ""), row.get("ShippingWarehouseId", ""),
+                rounded(world, currency, full - amount), row.get("ShippingSiteId", ""),
+                row.get("ShippingWarehouseId", ""),
             )
         )  # fmt: skip
     invoice = Invoice(
