@@ -258,6 +258,29 @@ async def test_receipts_go_into_the_payment_journal_and_are_posted_with_it(open_
     assert (await bench.one("sales_invoice", draft.key)).data["remainingAmount"] == 0
 
 
+async def test_lines_of_one_document_number_are_all_posted(bench):
+    """People post a whole journal under one number; none of its lines was deleted."""
+    bank = (await bench.command("list", set="bankAccounts"))[0]
+    values = {"code": "WEFT", "displayName": "weft", "balancingAccountId": bank["id"]}
+    journal = await bench.command("create", set="customerPaymentJournals", values=values)
+    customer, _ = await parts(bench)
+    keys = []
+    for amount in (-10, -20, -20):
+        line = {"journalId": journal["id"], "customerId": customer, "amount": amount, "documentNumber": "G0042",
+                "postingDate": "2026-05-04"}  # fmt: skip
+        keys.append((await bench.command("create", set="customerPayments", values=line))["id"])
+    await bench.command("post", set="journals", key=journal["id"])
+    remembered = {key: {"number": "G0042", "amount": amount} for key, amount in zip(keys, (10, 20, 20), strict=True)}
+    mapping = bench.mapping("payment", "journal")
+    [page] = await bench.pages("payment", "keys", keys=keys, remembered=remembered, mapping=mapping)
+    assert (sorted(moved.key for moved in page.moved), page.gone) == (sorted(keys), [])
+    entries = {row["id"]: row for row in await bench.command("list", set="generalLedgerEntries")}
+    became = {moved.key: entries[moved.to_key] for moved in page.moved}
+    worth = [{Decimal(became[key][side]) for side in ("debitAmount", "creditAmount")} for key in keys]
+    assert worth == [{0, 10}, {0, 20}, {0, 20}]
+    assert len({row["id"] for row in became.values()}) == 3
+
+
 async def invoices(bench, count: int) -> list[str]:
     """Posted invoices that are to be received, and the journal for it."""
     bank = (await bench.command("list", set="bankAccounts"))[0]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import abc
+from collections import abc, defaultdict
 from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
 
 from weft.errors import ConfigError
 from weft.mapping.document import Mapping
 from weft.net.limiter import Lane
 from weft.net.odata.query import Query, any_of, eq
+from weft.net.odata.rows import Row
 from weft.records import Concern, Item, Moved
 from weft_bc.failures import reading
 from weft_bc.rows import TERMS, chunks
@@ -86,24 +88,34 @@ async def _invoiced(session: BcSession, item: Item, key: str) -> str | None:
 
 
 async def posted_lines(
-    session: BcSession, company: str, numbers: abc.Mapping[str, str], headers: dict[str, str], lane: Lane
-) -> dict[str, Moved]:
-    """Which vanished lines, by key, were posted: the general ledger has entries of their document number."""
+    session: BcSession, company: str, numbers: abc.Mapping[str, tuple[str, Decimal | None]], headers: dict[str, str],
+    lane: Lane,
+) -> dict[str, Moved]:  # fmt: skip
+    """Which vanished lines, by key, were posted: the general ledger has entries of their document number.
+
+    Several lines may share a number: each has become another entry, one of its own amount where there is one.
+    ``numbers``: number and amount by the line's key.
+    """
     found: dict[str, Moved] = {}
-    by_number = {number: key for key, number in numbers.items()}
-    for some in chunks(list(by_number), TERMS):
+    for some in chunks(list(dict.fromkeys(number for number, _ in numbers.values())), TERMS):
         query = Query(
-            select=("id", "entryNumber", "documentNumber"), filter=any_of("documentNumber", some),
-            orderby=("entryNumber desc",),
+            select=("id", "entryNumber", "documentNumber", "debitAmount", "creditAmount"),
+            filter=any_of("documentNumber", some), orderby=("entryNumber desc",),
         )  # fmt: skip
+        entries: dict[str, list[Row]] = defaultdict(list)
         with reading():
             path = session.path(company, "generalLedgerEntries")
             async for page in session.client.pages(path, query, headers=headers, lane=lane):
                 for row in page.rows:
-                    key = by_number.get(str(row["documentNumber"]))
-                    if key is not None:
-                        reason = f"posted as document {row['documentNumber']}"
-                        found.setdefault(key, Moved(key, "generalLedgerEntries", str(row["id"]), company, reason))
+                    entries[str(row["documentNumber"])].append(row)
+        for key, (number, amount) in sorted(numbers.items()):
+            rows = entries.get(number)
+            if rows:
+                worth = abs(amount or 0)
+                row = next((one for one in rows if worth in (one["debitAmount"], one["creditAmount"])), rows[0])
+                if len(rows) > 1:
+                    rows.remove(row)
+                found[key] = Moved(key, "generalLedgerEntries", str(row["id"]), company, f"posted as document {number}")
     return found
 
 

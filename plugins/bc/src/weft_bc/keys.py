@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
 
 from weft.errors import EndpointDown
 from weft.net.limiter import Lane
@@ -109,12 +110,17 @@ async def _tell_apart(
     page.gone += [key for key in missing if key not in moved]
 
 
-def _numbers(plan: Plan, query: Query, keys: Sequence[str]) -> dict[str, str]:
-    """Document numbers that vanished lines of a journal had."""
+def _numbers(plan: Plan, query: Query, keys: Sequence[str]) -> dict[str, tuple[str, Decimal | None]]:
+    """Document numbers and amounts that vanished lines of a journal had."""
     field = plan.mapping.fields.get("documentNumber")
     name = field.canonical if field is not None else None
-    found = {key: query.remembered.get(key, {}).get(name or "number") for key in keys}
-    return {key: str(number) for key, number in found.items() if isinstance(number, str) and number}
+    found: dict[str, tuple[str, Decimal | None]] = {}
+    for key in keys:
+        known = query.remembered.get(key, {})
+        number, amount = known.get(name or "number"), known.get("amount")
+        if isinstance(number, str) and number:
+            found[key] = number, Decimal(amount) if isinstance(amount, int | Decimal) else None
+    return found
 
 
 async def _moved(
