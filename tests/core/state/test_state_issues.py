@@ -36,6 +36,8 @@ def test_a_decision_stays_until_it_is_carried_out(state: State, make_issue: Make
             first = tx.issues.open(make_issue("A1", kind))
             assert tx.issues.edit(first.id, {"name": "left"}, later(1))
             assert tx.issues.open(make_issue("A1", kind, reason="again")).edited == {"name": "left"}
+        changed = tx.issues.open(make_issue("A1", "conflict", payload={"name": {"left": "C", "right": "B"}}))
+        assert changed.edited is None, "it was chosen between other values"
 
 
 def test_one_batch_may_name_a_record_twice(state: State, make_issue: Make) -> None:

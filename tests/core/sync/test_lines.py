@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from weft.records import Canonical
@@ -25,7 +26,14 @@ def paired(left: list[Canonical], right: list[Canonical], children: Any = (), ru
     return align("lines", left, right, children, [["product"]], lambda one: one.fields, same)
 
 
-def decided(pairs: list[LinePair], left: dict, right: dict, policy: Policy = BOTH, creators: Any = ("left", "right")):
+def decided(
+    pairs: list[LinePair],
+    left: dict,
+    right: dict,
+    policy: Policy = BOTH,
+    creators: Any = ("left", "right"),
+    **more: Any,
+):
     bases = (Base(lines={"lines": left}), Base(lines={"lines": right}))
     return decide_lines(
         pairs,
@@ -34,6 +42,7 @@ def decided(pairs: list[LinePair], left: dict, right: dict, policy: Policy = BOT
         {"lines": frozenset(creators)},
         lambda _, one, side: dict(one.fields),
         {"lines": same},
+        **more,
     )
 
 
@@ -79,3 +88,19 @@ def test_nothing_is_created_or_deleted_where_the_flow_does_not_write() -> None:
     base = {"1": {"product": "chair", "quantity": 1}}
     assert decided(gone, base, base, creators=("left",)).quiet
     assert decided(paired([line("a", product="chair")], []), {}, {}, creators=("left",)).quiet
+
+
+def test_lines_that_are_alike_in_everything_belong_together() -> None:
+    left = [line("a", product="chair", quantity=1), line("b", product="chair", quantity=2)]
+    right = [line("x", product="chair", quantity=2), line("y", product="chair", quantity=1)]
+    assert {(p.left.key, p.right.key) for p in paired(left, right) if p.left and p.right} == {("a", "y"), ("b", "x")}
+
+
+def test_the_newest_line_wins_by_the_time_of_its_document() -> None:
+    left, right = (Canonical("line", "Lines", key, {"quantity": n}) for key, n in (("a", 2), ("x", 3)))
+    pairs = paired([left], [right], [("1", "a", "x")])
+    policy = Policy(FIELDS, FIELDS, on_conflict="newest")
+    base = {"1": {"quantity": 1}}
+    times = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 2, tzinfo=UTC)
+    out = decided(pairs, base, base, policy, changed=times)
+    assert [c.fields for c in out.to_left] == [{"quantity": 3}]

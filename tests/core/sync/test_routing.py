@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from weft.desk import links
+from weft.desk.desk import Desk
 from weft.records import Error, Hint
 from weft.sync.verify import verify
 from weft.testing.memory import MemoryObject, MemorySystem
@@ -171,3 +173,18 @@ async def test_a_company_that_is_added_later_gets_what_is_there(companies: Any) 
     before = len(companies.erp.reads)
     await companies.sync("products")
     assert {query.mode for query in companies.erp.reads[before:]} == {"changes"}
+
+
+async def test_a_record_whose_link_is_removed_moves_to_where_the_rule_says(companies: Any) -> None:
+    """The advice of the question was followed, and nothing happened; the question stayed open."""
+    key = companies.crm.put("Accounts", Name="Adatum", Tax="US1")
+    await companies.sync("customers")
+    companies.crm.edit("Accounts", key, Tax="DE1")
+    await companies.sync("customers")
+    [issue] = await companies.issues()
+    async with companies.runtime() as runtime:
+        desk = Desk(runtime.config, runtime.state, "kim", companies.clock, lambda: runtime, lambda work: None)
+        await links.remove.run(desk, links.Remove(ids=[issue.link_id]))
+    await companies.sync("customers")
+    assert names(companies, "customers", "de") == {"Adatum"}
+    assert await companies.issues() == []

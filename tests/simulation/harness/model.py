@@ -204,6 +204,14 @@ def asked(state: State, rules: Rules) -> frozenset[str]:
     return frozenset()
 
 
+def _outdated(state: State, side: str, values: Values | None) -> State:
+    """A choice holds for the values that were seen, and for no others."""
+    held = state.left if side == "left" else state.right
+    if held is None or values is None:
+        return state
+    return replace(state, chosen=frozenset(one for one in state.chosen if held[one[0]] == values[one[0]]))
+
+
 @dataclass
 class Thing:
     """A record or a line, and every state it may be in."""
@@ -219,7 +227,7 @@ class Thing:
         self.states = {
             self._fresh(replace(after, left=values) if side == "left" else replace(after, right=values))
             for before in self.states
-            for after in self._doubted(before, side, values)
+            for after in self._doubted(_outdated(before, side, values), side, values)
         }
 
     @staticmethod
@@ -253,6 +261,8 @@ class Thing:
 
     def may_be_touched(self) -> None:
         """A synchronisation may look at it now, any number of times."""
+        # Where a write fails and another question of the record changes, what was chosen may be asked anew.
+        self.states |= {replace(one, chosen=frozenset()) for one in self.states}
         new = set(self.states)
         while new:
             new = {after for one in new for after in touched(one, self.rules)} - self.states

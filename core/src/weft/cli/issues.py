@@ -199,6 +199,7 @@ def edit(app: App, id: int, values: tuple[str, ...]) -> None:
     """Send other values than the record has: once, with the next try.
 
     FIELD is a field of the entity, VALUE is read as the field's type; FIELD= (nothing) empties it.
+    The value comes back to the record itself, where the flow may write there.
     """
     given: dict[str, str | None] = {}
     for text in values:
@@ -209,6 +210,11 @@ def edit(app: App, id: int, values: tuple[str, ...]) -> None:
     done = app.act(desk.edit, desk.Edit(id=id, values=given))
     shown = ", ".join(f"{name} = {console.show(value)}" for name, value in done.values.items())
     click.echo(f"issue {id}: {shown}; to be tried {app.carried_out()}")
+    if done.stays:
+        click.echo(
+            f"{', '.join(done.stays)}: not written back to the record itself, so its two sides differ until it is "
+            "corrected there"
+        )
 
 
 @command.command("skip")

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from weft.config.watching import IssueKind
+from weft.desk import editing
 from weft.desk.action import Count, Number, Wanted, action
 from weft.desk.causes import ids_of
 from weft.desk.desk import Desk
@@ -88,10 +89,12 @@ class Edit(Wanted):
 
 
 class Edited(Wanted):
-    """The values as they will be sent."""
+    """The values as they will be sent. ``stays``: fields that the flow does not write back to the record they are given
+    for, so that its two sides differ until one of them is corrected."""
 
     id: int
     values: dict[str, Any]
+    stays: list[str]
 
 
 class Skip(SomeIssues):
@@ -134,18 +137,32 @@ async def retry(desk: Desk, wanted: Retry) -> Count:
 
 @action("issues.edit")
 async def edit(desk: Desk, wanted: Edit) -> Edited:
-    """Send other values than the record has: once, with the next try."""
-    catalogue, now = desk.runtime().catalogue, desk.now
+    """Send other values than the record has: once, with the next try.
 
-    def write(tx: Tx) -> dict[str, Any]:
+    They come back to the record, where the flow may write there.
+    """
+    runtime, now = desk.runtime(), desk.now
+
+    def write(tx: Tx) -> Edited:
         issue = is_open(get(tx, wanted.id))
-        if issue.kind in ("conflict", "delete", "approval", "ambiguous"):
-            raise NotPossible(f"issue {issue.id} is {issue.kind}; {advice(issue)}")
-        given = _typed(wanted.values, catalogue.get(issue.entity))
+        if not sends(issue):
+            raise NotPossible(
+                f"issue {issue.id} ({issue.kind}) is not about values that are to be sent; {advice(issue)}"
+            )
+        given = _typed(wanted.values, runtime.catalogue.get(issue.entity))
+        stays = editing.stays(runtime, issue, given)
         tx.issues.edit(issue.id, {**(issue.edited or {}), **given}, now)
-        return given
+        return Edited(id=wanted.id, values=given, stays=stays)
 
-    return Edited(id=wanted.id, values=await desk.state.write(write))
+    return await desk.state.write(write)
+
+
+def sends(issue: Issue) -> bool:
+    """Is an issue about values on their way to a system?"""
+    payload = issue.payload if isinstance(issue.payload, dict) else {}
+    if issue.kind == "failed":
+        return issue.code != "locked" and bool(issue.error or payload.get("fields"))
+    return issue.kind == "waiting"
 
 
 def _typed(values: dict[str, str | None], entity: Any) -> dict[str, Any]:
@@ -289,8 +306,9 @@ def advice(issue: Issue) -> str:
             f"look in the system. Is the record there: weft links add {issue.flow} LEFT-KEY RIGHT-KEY. "
             f"Is it not: weft issues retry {issue.id}"
         )
+    edit = f"weft issues edit {issue.id} FIELD=VALUE, " if sends(issue) else ""
     other = (
-        f"correct the record in its system, or: weft issues edit {issue.id} FIELD=VALUE, "
+        f"correct the record in its system, or: {edit}"
         f"weft issues retry {issue.id}, weft issues skip {issue.id} --reason …"
     )
     return by_kind.get(issue.kind, other)

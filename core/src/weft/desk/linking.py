@@ -174,18 +174,27 @@ def _undo(link: Link) -> str:
 
 def store(tx: Tx, flow: str, links: Sequence[Link], by: str, now: datetime) -> None:
     """Insert links, wake what waits for them, and have the next run look at each pair."""
-    from weft.records import Hint
-
     tx.links.insert_many(links)
-    live = bool(tx.cursors.all(flow))  # before the first load everything is read anyway
     for link in links:
         tx.issues.wake(link.entity, link.left_connection, [link.left_key], now)
         tx.issues.wake(link.entity, link.right_connection, [link.right_key], now)
-        if live:
-            tx.hints.put_many(
-                flow, link.left_connection, [Hint(link.left_object, link.left_key, link.left_company)], now
-            )
+    look_again(tx, flow, links, now)
     note(tx, flow, links, "linked", f"linked by {by}", now)
+
+
+def look_again(tx: Tx, flow: str, links: Sequence[Link], now: datetime) -> None:
+    """Have the next run look at the left records of links; before the first load everything is read anyway."""
+    from weft.records import Hint
+
+    if flow and tx.cursors.all(flow):
+        for link in links:
+            hint = Hint(link.left_object, link.left_key, link.left_company)
+            tx.hints.put_many(flow, link.left_connection, [hint], now)
+
+
+def settle_issues(tx: Tx, link: Link, reason: str, now: datetime) -> None:
+    """Close what is open about a link that ends: what is still wrong is told anew when its records are looked at."""
+    tx.issues.close_many([issue.id for issue in tx.issues.page(link_id=link.id, limit=1000)], at=now, reason=reason)
 
 
 def note(tx: Tx, flow: str, links: Sequence[Link], outcome: str, reason: str, now: datetime) -> None:

@@ -104,12 +104,16 @@ async def add(desk: Desk, wanted: Add) -> Added:
 
 @action("links.remove")
 async def remove(desk: Desk, wanted: Remove) -> Count:
-    """Forget links. The records stay; where the match rules find them again, they are linked again."""
-    now = desk.now
+    """Forget links, with what was open about them. The records stay and are looked at anew: where the match rules find
+    them again, they are linked again."""
+    now, reason = desk.now, f"removed by {desk.by}"
 
     def write(tx: Tx) -> int:
         for link in [get(tx, id) for id in dict.fromkeys(wanted.ids)]:
-            linking.note(tx, flow_of(desk.config, link), [link], "unlinked", f"removed by {desk.by}", now)
+            flow = flow_of(desk.config, link)
+            linking.note(tx, flow, [link], "unlinked", reason, now)
+            linking.settle_issues(tx, link, f"link {link.id} was {reason}", now)
+            linking.look_again(tx, flow, [link], now)
         return tx.links.delete_many(wanted.ids)
 
     return Count(count=await desk.state.write(write))
@@ -135,6 +139,7 @@ async def merge(desk: Desk, wanted: Merge) -> Count:
         former = tx.aliases.of(gone.id)
         reason = f"merged into link {keep.id} by {desk.by}"
         linking.note(tx, flow_of(desk.config, gone), [gone], "merged", reason, now)
+        linking.settle_issues(tx, gone, reason, now)
         tx.links.delete_many([gone.id])
         aliases = [
             Alias(gone.entity, connection, company, object_name, key, keep.id, reason, now)

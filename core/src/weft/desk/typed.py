@@ -16,11 +16,11 @@ _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
 def typed(field: Field, text: str) -> Any:
-    """The value, None for an empty text.
+    """The value, None for a text of nothing but blanks.
 
     :raises ConfigError: the text is not of the field's type; says what is.
     """
-    if text == "":
+    if not text or text.isspace():
         return None
     try:
         return _read(field, text)

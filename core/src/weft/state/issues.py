@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, case, delete, func, literal_column, null, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, literal_column, null, or_, select, text, update
 
 from weft.state import sql
 from weft.state.tables import issues as table
@@ -64,16 +64,17 @@ _RENEWED = ("entity", "label", "reason", "code", "error", "payload", "choices", 
             "waits_connection", "waits_key", "next_try_at", "updated_at", "run")  # fmt: skip
 
 
-DECIDED = ("conflict", "delete")
-"""Kinds of issue whose ``edited`` is a person's decision, not a value to try."""
-
-
 def _renewed(new: Any) -> dict[str, Any]:
     return {
         **{name: new[name] for name in _RENEWED},
         "attempts": table.c.attempts + 1,
-        # A value that a person changed has been tried by now; a decision stays until it is carried out.
-        "edited": case((or_(*(table.c.kind == kind for kind in DECIDED)), table.c.edited), else_=null()),
+        # A value that a person changed has been tried by now; a decision stays until it is carried out, a choice as
+        # long as it is between the same values.
+        "edited": case(
+            (table.c.kind == "delete", table.c.edited),
+            (and_(table.c.kind == "conflict", table.c.payload.is_not_distinct_from(new.payload)), table.c.edited),
+            else_=null(),
+        ),
         "link_id": func.coalesce(new.link_id, table.c.link_id),
     }
 
@@ -99,7 +100,7 @@ class Issues:
     def upsert_many(self, issues: Sequence[Issue]) -> None:
         """Open issues. Where one is open for the same (flow, kind, side, connection, company, object,
         key, target), it is renewed instead: attempts + 1, new reason; ``opened_at`` stays, and so does a decision
-        (``edited`` of the kinds in ``DECIDED``)."""
+        (``edited`` of a delete, and of a conflict between the same values)."""
         if not issues:
             return
         rows = [{n: getattr(i, n) for n in _NAMES if n != "id"} for i in issues]

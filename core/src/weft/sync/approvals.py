@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weft.state.types import dump
@@ -10,7 +11,7 @@ from weft.sync.showing import all_shown
 from weft.sync.work import other
 
 if TYPE_CHECKING:
-    from weft.records import LineChange
+    from weft.records import Canonical, LineChange
     from weft.sync.deliver import Delivery
     from weft.sync.settle import Settlement, Solved
     from weft.sync.work import Work
@@ -33,7 +34,7 @@ def settled(solved: Iterable[Solved]) -> list[str]:
 def allowed(settlement: Settlement, work: Work, deliveries: list[Delivery]) -> list[Delivery]:
     """Only what needs no approval, or has it: for what was asked, not for other values that came since."""
     rule = settlement.run.flow.approve
-    if rule is None or not deliveries or not rule(work.source):
+    if rule is None or not any(rule(_as_written(one)) for one in deliveries):
         return deliveries
     place = work.place if work.origin == "left" else ""
     subject, asked = subject_of(work.origin, work.source.object, work.source.key, place), asked_for(deliveries)
@@ -47,6 +48,14 @@ def allowed(settlement: Settlement, work: Work, deliveries: list[Delivery]) -> l
     settlement.issue(work, "approval", reason, code="approval", payload={"subject": subject, **asked})
     settlement.journal(work, "deliver", "approval", reason, side=other(work.origin))
     return []
+
+
+def _as_written(delivery: Delivery) -> Canonical:
+    """What the rule is about: the record the values come from, with those that are sent instead."""
+    work = delivery.work
+    source = work.half(other(delivery.side)).canonical or work.source
+    given = {name: delivery.fields[name] for name in delivery.instead}
+    return replace(source, fields={**source.fields, **given}) if given else source
 
 
 def asked_for(deliveries: Sequence[Delivery]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from weft.records import Side
 
 Same = Callable[[str, Any, Any], bool]
 First = Literal["fill", "pair", "left", "right", "review"]
+CHOSEN = "chosen by a person"
 OnConflict = Literal["owner", "newest", "review"]
 
 
@@ -38,7 +39,7 @@ class Policy:
 
     ``to_left`` and ``to_right`` are the canonical fields that may be written there. ``owner`` is the
     side that is system of record; ``owners`` overrides it by field. ``first`` and
-    ``first_differences`` speak for pairs without a base. ``chosen`` holds a person's choices.
+    ``first_differences`` speak for pairs without a base.
     """
 
     to_left: frozenset[str]
@@ -76,7 +77,8 @@ class Unlinked:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Both sides moved a field, differently. ``winner`` is None when a person must choose."""
+    """Both sides moved a field, differently. ``winner`` is None when a person must choose. ``bounces``: its value goes
+    back and forth."""
 
     field: str
     base_left: Value | Absent
@@ -85,6 +87,7 @@ class Conflict:
     right: Value | Absent
     rule: str
     winner: Side | None = None
+    bounces: bool = False
 
 
 @dataclass(slots=True)
@@ -123,7 +126,7 @@ def decide(
 ) -> Decision:
     """Decide every field of one pair. ``same(field, a, b)`` compares two values in one side's terms.
 
-    ``chosen`` are a person's choices for fields in conflict; they come before every rule.
+    ``chosen`` are a person's choices; where the two sides differ they come before every rule.
     """
     decision = Decision()
     names = dict.fromkeys([*left.fields, *right.fields])
@@ -158,28 +161,26 @@ def _decide_field(
         # Each system says its own (a balance, say): there is nothing to bring into agreement.
         out.learn_left[name], out.learn_right[name] = now_left, now_right
         return
-    if base_left is ABSENT or base_right is ABSENT:
-        _first(name, left, right, policy, choice, out)
+    if choice is not None:  # also where only one side has moved: it may have gone back and forth
+        _settle(name, choice, left, right, policy, CHOSEN, out)
+    elif base_left is ABSENT or base_right is ABSENT:
+        _first(name, left, right, policy, out)
     elif left_moved and right_moved:
-        _conflict(name, left, right, policy, choice, "both sides changed it", out)
+        _conflict(name, left, right, policy, "both sides changed it", out)
     elif left_moved:
         _send(name, "right", left, right, policy, "left changed", out)
     elif right_moved:
         _send(name, "left", left, right, policy, "right changed", out)
-    elif choice is not None:
-        _settle(name, choice, left, right, policy, "chosen by a person", out)
 
 
 def _moved(name: str, now: Any, base: Any, same: Same) -> bool:
     return now is not ABSENT and base is not ABSENT and not same(name, now, base)
 
 
-def _first(name: str, left: View, right: View, policy: Policy, choice: Side | None, out: Decision) -> None:
+def _first(name: str, left: View, right: View, policy: Policy, out: Decision) -> None:
     now_left, now_right = left.fields[name], right.fields[name]
     first = policy.first
-    if choice is not None:
-        _settle(name, choice, left, right, policy, "chosen by a person", out)
-    elif first == "pair":
+    if first == "pair":
         out.learn_left[name], out.learn_right[name] = now_left, now_right
     elif now_left is EMPTY and right.fields[name] is not EMPTY and first != "left":
         _fill(name, "left", left, right, policy, out)
@@ -193,7 +194,7 @@ def _first(name: str, left: View, right: View, policy: Policy, choice: Side | No
         # The deciding side is EMPTY: without a base that is no clearing, so its gap is filled.
         _fill(name, "left" if first == "left" else "right", left, right, policy, out)
     elif first == "fill" and policy.first_differences == "owner":
-        _conflict(name, left, right, policy, None, "differed when first paired", out)
+        _conflict(name, left, right, policy, "differed when first paired", out)
     else:
         out.conflicts.append(Conflict(name, ABSENT, ABSENT, now_left, now_right, "differed when first paired"))
 
@@ -205,8 +206,8 @@ def _fill(name: str, to: Side, left: View, right: View, policy: Policy, out: Dec
         out.learn_left[name], out.learn_right[name] = left.fields[name], right.fields[name]
 
 
-def _conflict(name: str, left: View, right: View, policy: Policy, choice: Side | None, how: str, out: Decision) -> None:
-    winner, rule = _winner(name, left, right, policy, choice)
+def _conflict(name: str, left: View, right: View, policy: Policy, how: str, out: Decision) -> None:
+    winner, rule = _winner(name, left, right, policy)
     out.conflicts.append(
         Conflict(
             name,
@@ -222,9 +223,7 @@ def _conflict(name: str, left: View, right: View, policy: Policy, choice: Side |
         _settle(name, winner, left, right, policy, rule, out)
 
 
-def _winner(name: str, left: View, right: View, policy: Policy, choice: Side | None) -> tuple[Side | None, str]:
-    if choice is not None:
-        return choice, "chosen by a person"
+def _winner(name: str, left: View, right: View, policy: Policy) -> tuple[Side | None, str]:
     writable: dict[Side, bool] = {"left": name in policy.to_left, "right": name in policy.to_right}
     if writable["left"] != writable["right"]:
         # Only one side can be written at all, so the other one is the field's owner by nature.

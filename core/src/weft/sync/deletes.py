@@ -268,14 +268,21 @@ async def carry_out(
                 )
                 continue
             work.half(side).caught = caught
+            if policy is None and caught.excluded is not None:
+                note_gone(work.link, other(side), settlement)  # it is outside the flow: nobody deletes it for that
+                settlement.journal(work, "delete", "excluded", caught.excluded, side=side)
+                continue
             if caught.canonical is not None and caught.canonical.locked:
+                note_gone(work.link, other(side), settlement)
                 settlement.issue(
                     work,
                     "delete",
-                    f"the document must not be deleted ({caught.canonical.locked}); "
-                    "correct it by a credit memo or reversal",
+                    f"deleted on {work.pair.connection_of(other(side))}, and the document on {connection} must not be "
+                    f"deleted ({caught.canonical.locked}); correct it by a credit memo or reversal, then decide: "
+                    "recreate the other one, or unlink",
                     code="locked",
-                    side=side,
+                    choices=list(CHOICES),
+                    side=other(side),
                 )
                 continue
             if policy is None and _edited(work, side):

@@ -56,6 +56,8 @@ class Delivery:
     item: Item | None = None
     problems: list[Problem] = field(default_factory=list)
     outcome: Outcome | None = None
+    instead: Fields = field(default_factory=dict)
+    """What would have been sent of fields that a person gave another value for."""
 
     @property
     def company(self) -> str:

@@ -139,7 +139,7 @@ async def _clear(
             code="in_doubt",
             choices=["retry"],
         )
-        return bool(work.edited)
+        return work.edited.get("retry") is True
     work.own_key = intent.own_key
     settlement.intents.append((intent.id, "abandoned", None))
     settlement.journal(

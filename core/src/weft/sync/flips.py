@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from weft.model.values import ABSENT, EMPTY
 from weft.state.quarantine import Flip
-from weft.sync.decide import Unlinked
+from weft.sync.decide import CHOSEN, Conflict, Unlinked
+from weft.sync.showing import shown
 
 if TYPE_CHECKING:
     from weft.state.tx import Tx
@@ -30,30 +32,31 @@ class Flips:
     def load(self, tx: Tx, link_ids: Sequence[int]) -> None:
         self.known.update(tx.quarantine.get_many(link_ids))
 
-    def held(self, work: Work, now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Fields of a decision that bounce: they are taken out, and (field, reason, values) told."""
-        if work.link is None or work.decision is None:
+    def held(self, work: Work, now: datetime) -> Iterator[Conflict]:
+        """Fields of a decision that bounce are taken out, and told."""
+        decision, left, right = work.decision, work.left, work.right
+        if work.link is None or decision is None:
             return
         histories = self.known.get(work.link.id, {})
-        for fields, origin in ((work.decision.to_left, "right"), (work.decision.to_right, "left")):
+        for fields, origin in ((decision.to_left, "right"), (decision.to_right, "left")):
             for name in list(fields):
                 flip = histories.get(name)
                 value = fields[name]
-                if isinstance(value, Unlinked) or name in work.chosen:
+                if isinstance(value, Unlinked) or decision.why.get(name) == CHOSEN:
                     continue
                 history = _recent(flip, now)
                 if (flip is not None and flip.quarantined) or _bounces(history, origin, value):
                     fields.pop(name)
-                    values = {
-                        "left": work.left.canonical.fields.get(name) if work.left.canonical else None,
-                        "right": work.right.canonical.fields.get(name) if work.right.canonical else None,
-                    }
                     self.moved[work.link.id, name] = Flip(work.link.id, name, history, True, now)
-                    reason = (
-                        f"{name} goes back and forth between {values['left']!r} (left) and "
-                        f"{values['right']!r} (right); something else writes it on both sides"
+                    now_left, now_right = (
+                        half.canonical.fields.get(name) if half.canonical else EMPTY for half in (left, right)
                     )
-                    yield name, reason, values
+                    reason = (
+                        f"{name} goes back and forth between {shown(now_left)!r} (left) and {shown(now_right)!r} "
+                        "(right); something else writes it on both sides"
+                    )
+                    base_left, base_right = (half.base.fields.get(name, ABSENT) for half in (left, right))
+                    yield Conflict(name, base_left, base_right, now_left, now_right, reason, bounces=True)
 
     def note(self, link_id: int, name: str, origin: str, value: Any, now: datetime) -> None:
         """Remember that a value went from one side to the other."""

@@ -134,7 +134,7 @@ async def match(
         out.refused |= await claim.more({key: _places(far, candidates) for key, candidates in found.items()})
         members = [one for one in members if one[0].record.key not in out.refused]
         found = {key: candidates for key, candidates in found.items() if key not in out.refused}
-        free = await _unlinked(run, origin, far, target, found)
+        free, left_over = await _unlinked(run, origin, far, target, found)
         claims: dict[str, int] = defaultdict(int)
         for caught, _ in members:
             for _, hit in free.get(caught.record.key, Candidates()).hits:
@@ -147,6 +147,7 @@ async def match(
                 continue
             hit_variant, hit = hits[0]
             work = _paired(run, origin, caught, variant, target, hit, hit_variant)
+            work.replaces = left_over.get(hit.record.key)
             if len(hits) > 1 or claims[hit.record.key] > 1 or candidates.rivals:
                 if flow.config.ambiguous == "create":
                     out.works.append(_unpaired(run, origin, caught, variant, target))
@@ -163,24 +164,23 @@ def _places(far: End, candidates: Candidates) -> set[str]:
 
 async def _unlinked(
     run: Run, origin: End, far: End, target: Target, found: Mapping[str, Candidates]
-) -> dict[str, Candidates]:
-    """Leave out candidates that belong to somebody else; if nothing else is left, name that rival."""
+) -> tuple[dict[str, Candidates], dict[str, Link]]:
+    """Leave out candidates that belong to somebody else; if nothing else is left, name that rival. The counterpart of
+    a record that is gone is free again: its link comes by its key."""
     keys = list({hit.record.key for candidates in found.values() for _, hit in candidates.hits})
     if not keys:
-        return dict(found)
+        return dict(found), {}
     left, right, entity = run.flow.left.connection, target.connection, run.flow.entity.name
 
-    def read(tx: Tx) -> dict[str, str]:
+    def read(tx: Tx) -> dict[str, Link]:
         company = target.company if far.side == "right" else None
         linked = tx.links.by_keys(entity, left, right, far.side, None, company, keys)
-        return {
-            key: key_of(link, origin.side)
-            for key, links in linked.items()
-            for link in links
-            if link.right_company == target.company
-        }
+        return {key: link for key, links in linked.items() for link in links if link.right_company == target.company}
 
-    taken = await run.runtime.state.read(read)
+    links = await run.runtime.state.read(read)
+    gone = f"{origin.side}_gone"
+    left_over = {key: link for key, link in links.items() if link.state == gone}
+    taken = {key: key_of(link, origin.side) for key, link in links.items() if link.state != gone}
     free: dict[str, Candidates] = {}
     for key, candidates in found.items():
         hits = [(variant, hit) for variant, hit in candidates.hits if hit.record.key not in taken]
@@ -189,7 +189,7 @@ async def _unlinked(
             hits = candidates.hits
             rivals = [*rivals, *{taken[hit.record.key] for _, hit in hits}]
         free[key] = Candidates(candidates.rule, hits, rivals)
-    return free
+    return free, left_over
 
 
 def _paired(run: Run, origin: End, caught: Caught, variant: str, target: Target, hit: Caught, hit_variant: str) -> Work:

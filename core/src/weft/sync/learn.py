@@ -163,6 +163,8 @@ def _learn_side(work: Work, delivery: Delivery, after: After) -> list[tuple[Line
         made_of_it = after.returned.get(name, ABSENT)
         held = _held(name, now.get(name, ABSENT), sent, after.ours, same)
         mine.base.fields[name] = held if made_of_it is ABSENT else made_of_it
+        if name in delivery.instead:  # what a person gave has changed here, as far as the other side is concerned
+            mine.base.fields[name] = delivery.instead[name]
         source = yours.canonical
         if source is not None and name in source.fields and name in work.pair.shared:
             yours.base.fields[name] = source.fields[name]
@@ -221,6 +223,8 @@ def _learn_lines(work: Work, delivery: Delivery, after: After) -> list[tuple[Lin
         key = new_keys.get(change.id) or change.key
         line = by_key.get(key) if key is not None else None
         same = work.same_in(change.collection)
+        if change.op == "create":  # of one that was there before nothing is left
+            mine.base.lines.get(change.collection, {}).pop(change.id, None)
         held = mine.base.lines.setdefault(change.collection, {}).setdefault(change.id, {})
         for name, sent in change.fields.items():
             now = line.fields.get(name, ABSENT) if line is not None else ABSENT

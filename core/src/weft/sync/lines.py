@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
-from weft.model.values import EMPTY, Fields
+from weft.model.values import ABSENT, EMPTY, Fields
 from weft.records import Canonical, LineChange, Side
 from weft.sync.decide import Conflict, Policy, Same, Unlinked, View, decide
 from weft.sync.work import Base, other
 
+Choose = Callable[[str, Any, Any], Side | None]
+"""(place of a conflict, left, right) -> the side a person chose for these two values, if somebody did."""
 Translate = Callable[[str, Canonical, Side], Fields]
 """(collection, line, side it is on) -> its fields in the other side's terms."""
 
@@ -35,6 +39,11 @@ class LinePair:
         return self.left if side == "left" else self.right
 
 
+def nobody(place: str, left: Any, right: Any) -> Side | None:
+    """The choices of a person who was not asked."""
+    return None
+
+
 @dataclass(slots=True)
 class LinesDecision:
     """What to do to the lines of each side, and what their bases become."""
@@ -46,6 +55,10 @@ class LinesDecision:
     learn_right: dict[str, dict[str, Fields]] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
     waiting: list[tuple[str, Side, Unlinked]] = field(default_factory=list)
+    loose: list[LinePair] = field(default_factory=list)
+    """Lines that are gone on one side and cannot be made there again: the other one is left as it is."""
+    choose: Choose = nobody
+    changed: tuple[datetime | None, datetime | None] = (None, None)
 
     @property
     def quiet(self) -> bool:
@@ -74,11 +87,13 @@ def align(
         yours = by_right.pop(right_key, None) if right_key else None
         pairs.append(LinePair(collection, line_id, mine, yours, bool(left_key and right_key)))
     spare = list(by_right.values())
-    for line in by_left.values():
-        found = _recognise(line, spare, rules, theirs, same)
-        if found is not None:
-            spare.remove(found)
-        pairs.append(LinePair(collection, uuid.uuid4().hex, line, found))
+    found: dict[str, Canonical] = {}
+    for whole in (True, False):  # what is alike in everything comes first: an order may hold a product several times
+        for line in by_left.values():
+            if line.key not in found and (one := _recognise(line, spare, rules, theirs, same, whole)) is not None:
+                spare.remove(one)
+                found[line.key] = one
+    pairs.extend(LinePair(collection, uuid.uuid4().hex, line, found.get(line.key)) for line in by_left.values())
     pairs.extend(LinePair(collection, uuid.uuid4().hex, None, line) for line in spare)
     return pairs
 
@@ -89,12 +104,15 @@ def _recognise(
     rules: Sequence[Sequence[str]],
     theirs: Callable[[Canonical], Fields],
     same: Same,
+    whole: bool,
 ) -> Canonical | None:
     mine = theirs(line)
     for rule in rules:
         if any(mine.get(name) is EMPTY for name in rule):
             continue
         found = [c for c in candidates if all(same(n, c.fields.get(n), mine.get(n)) for n in rule)]
+        if whole:
+            found = [c for c in found if all(same(n, c.fields[n], v) for n, v in mine.items() if n in c.fields)]
         if found:
             return found[0]  # equal lines are interchangeable: the first in document order
     return None
@@ -107,13 +125,16 @@ def decide_lines(
     may_create: Mapping[str, frozenset[Side]],
     theirs: Translate,
     same: Mapping[str, Same],
+    *,
+    choose: Choose = nobody,
+    changed: tuple[datetime | None, datetime | None] = (None, None),
 ) -> LinesDecision:
     """Decide all lines of a pair of documents.
 
     ``policies`` and ``same`` go by collection; ``may_create`` names the sides on which lines of a
-    collection may be created and deleted.
+    collection may be created and deleted. ``changed``: when the documents were.
     """
-    out = LinesDecision(pairs=list(pairs))
+    out = LinesDecision(pairs=list(pairs), choose=choose, changed=changed)
     for pair in pairs:
         policy = policies[pair.collection]
         base_left = bases[0].lines.get(pair.collection, {}).get(pair.id, {})
@@ -140,18 +161,19 @@ def _both(
     left, right = pair.left, pair.right
     if left is None or right is None:
         raise ValueError("both sides of the line are needed")
+    place = f"{pair.collection}[{_name(left)}]"
+    chosen = {n: out.choose(f"{place}.{n}", v, right.fields.get(n, ABSENT)) for n, v in left.fields.items()}
+    # Few systems say when a line was changed; then it was when its document was.
+    times = (left.changed_at, right.changed_at)
+    at_left, at_right = out.changed if None in times else times
     decision = decide(
-        View(left.fields, base_left, theirs(pair.collection, right, "right")),
-        View(right.fields, base_right, theirs(pair.collection, left, "left")),
+        View(left.fields, base_left, theirs(pair.collection, right, "right"), at_left),
+        View(right.fields, base_right, theirs(pair.collection, left, "left"), at_right),
         policy,
         same,
+        chosen={name: side for name, side in chosen.items() if side is not None},
     )
-    out.conflicts.extend(
-        Conflict(
-            f"{pair.collection}[{_name(left)}].{c.field}", c.base_left, c.base_right, c.left, c.right, c.rule, c.winner
-        )
-        for c in decision.conflicts
-    )
+    out.conflicts.extend(replace(c, field=f"{place}.{c.field}") for c in decision.conflicts)
     out.waiting.extend(decision.waiting)
     out.learn_left.setdefault(pair.collection, {})[pair.id] = {**base_left, **decision.learn_left}
     out.learn_right.setdefault(pair.collection, {})[pair.id] = {**base_right, **decision.learn_right}
@@ -185,17 +207,18 @@ def _single(
     if touched:
         gone = "deleted" if opposite == "left" else line.fields.get("description") or line.key
         kept = line.fields.get("description") or line.key if opposite == "left" else "deleted"
-        out.conflicts.append(
-            Conflict(
-                f"{pair.collection}[{_name(line)}]",
-                EMPTY,
-                EMPTY,
-                gone,
-                kept,
-                f"deleted on the {opposite}, changed on the {side}",
-            )
-        )
-        return
+        place = f"{pair.collection}[{_name(line)}]"
+        choice = out.choose(place, gone, kept)
+        if choice is None:
+            why = f"deleted on the {opposite}, changed on the {side}"
+            out.conflicts.append(Conflict(place, EMPTY, EMPTY, gone, kept, why))
+            return
+        if choice == side:
+            if opposite in creatable:
+                _create(pair, line, side, policy, theirs, out)
+            else:
+                out.loose.append(pair)
+            return
     change = LineChange(pair.collection, "delete", pair.id, line.key, line.version)
     (out.to_left if side == "left" else out.to_right).append(change)
 

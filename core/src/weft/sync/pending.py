@@ -209,7 +209,12 @@ async def recheck(run: Run) -> None:
             return
         after = issues[-1].id
         groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-        back = [one for one in issues if one.link_id is not None and one.kind in ("invisible", "delete") and one.key]
+        # What is back, or decided by a rule that has changed, shows nowhere else.
+        back = [
+            one
+            for one in issues
+            if one.key and (one.kind == "conflict" or (one.link_id is not None and one.kind in ("invisible", "delete")))
+        ]
         await run.runtime.state.write(partial(_look_again, run, back))
         for issue in issues:
             if issue.key and issue.side and issue.link_id is None:

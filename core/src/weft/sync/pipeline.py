@@ -181,6 +181,8 @@ class Pipeline:
             if other_half.gone is not None:
                 if deletes.other_side_missing(run, work, identified, settlement):
                     gone[other(work.origin)].append(work)
+            elif other_half.caught is not None and other_half.caught.excluded is not None:
+                settlement.excluded(work, other(work.origin), other_half.caught.excluded)
             elif other_half.caught is not None and other_half.canonical is None:
                 settlement.unreadable(work)
             else:
@@ -235,12 +237,9 @@ class Pipeline:
         settlement.solved.append((*place, SOLVED, None))  # what is outside the flow needs nobody
         if len(run.excluded_parents) < REMEMBERED:
             run.excluded_parents[run.flow.entity.name, one.record.key] = reason
-        if known:
-            # It was in agreement once; that it no longer is kept so must be told.
-            for link in known:
-                work = from_link(run, link, end.side, one)
-                settlement.journal(work, "capture", "excluded", reason, side=end.side)
-        else:
+        for link in known:
+            settlement.excluded(from_link(run, link, end.side, one), end.side, reason)
+        if not known:
             run.counts["excluded"] += 1
 
     async def _targets(
@@ -320,9 +319,11 @@ class Pipeline:
                     if not issue.edited:
                         continue
                     if issue.kind == "conflict":
-                        work.chosen.update(issue.edited)
+                        work.chosen.add(issue)
                     elif isinstance(issue.edited, dict):
                         work.edited.update(issue.edited)
+                        told = issue.payload if isinstance(issue.payload, dict) else {}
+                        work.edited_to = told.get("side", work.edited_to)
 
     async def waves(self, works: Sequence[Work], settlement: Settlement) -> None:
         """Decide, deliver and settle until nothing is left to do for these works in this run."""

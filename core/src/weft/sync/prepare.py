@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.model.values import EMPTY, Fields
 from weft.records import Canonical, LineChange, Side
-from weft.sync import approvals
+from weft.sync import approvals, edits
 from weft.sync.decide import Unlinked, View, decide
 from weft.sync.deliver import Delivery
 from weft.sync.isolate import of_record, problem
@@ -119,15 +119,12 @@ def _decide(wave: _Wave, work: Work) -> list[Delivery] | None:
         View(_only(right.fields, shared), work.right.base.fields, left_as_right, right.changed_at),
         pair.policy,
         work.same,
-        chosen=work.chosen,
+        chosen=work.chosen.among(left.fields, right.fields),
     )
     work.decision = decision
     work.lines = _lines(wave, work, left, right)
     settlement.quarantine(work)
-    for field_name, value in work.edited.items():
-        for fields in (decision.to_left, decision.to_right):
-            if field_name in fields:
-                fields[field_name] = value
+    instead = edits.apply(work, decision, {"left": right_as_left, "right": left_as_right})
     settlement.conflicts(work)
     waiting = [*decision.waiting, *(work.lines.waiting if work.lines else [])]
     if waiting:
@@ -145,7 +142,7 @@ def _decide(wave: _Wave, work: Work) -> list[Delivery] | None:
         if canonical is not None and canonical.locked:
             settlement.locked(work, side, canonical.locked, fields)
             continue
-        deliveries.append(Delivery(work, side, "update", dict(fields), list(changes)))
+        deliveries.append(Delivery(work, side, "update", dict(fields), list(changes), instead=instead[side]))
     return approvals.allowed(settlement, work, deliveries)
 
 
@@ -185,6 +182,8 @@ def _lines(wave: _Wave, work: Work, left: Canonical, right: Canonical) -> LinesD
         pair.line_creators,
         in_other_terms,
         {name: work.same_in(name) for name in pair.collections},
+        choose=work.chosen.of,
+        changed=(left.changed_at, right.changed_at),
     )
 
 
@@ -207,21 +206,23 @@ def _create(wave: _Wave, work: Work, side: Side) -> Delivery | None:
         return None
     fields: Fields = {}
     waiting: list[tuple[str, Side, Unlinked]] = []
-    for name, value in theirs(source, entity, work, other(side), translations).items():
+    terms = theirs(source, entity, work, other(side), translations)
+    given = {name: value for name, value in work.edited.items() if name in compiled.creatable}
+    for name, value in {**terms, **given}.items():
         if name not in compiled.creatable:
             continue
         if isinstance(value, Unlinked):
             waiting.append((name, side, value))
         elif value is not EMPTY:
             fields[name] = value
-    fields.update({n: v for n, v in work.edited.items() if n in compiled.creatable})
     work.lines = _new_lines(work, entity, source, side, translations)
     waiting += work.lines.waiting
     if waiting:
         settlement.waiting(work, waiting)
         return None
     changes = work.lines.to_left if side == "left" else work.lines.to_right
-    delivery = Delivery(work, side, "create", fields, list(changes))
+    instead = {name: edits.said(terms.get(name, EMPTY)) for name in given}
+    delivery = Delivery(work, side, "create", fields, list(changes), instead=instead)
     found = approvals.allowed(settlement, work, [delivery])
     return found[0] if found else None
 

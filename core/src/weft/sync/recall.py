@@ -42,7 +42,12 @@ def noted(delivery: Delivery) -> dict[str, Any]:
                 "source": _held(line.fields, change.fields) if line is not None else {},
             }
         )
-    return {"fields": delivery.fields, "source": _held(known, delivery.fields), "lines": lines}
+    return {
+        "fields": delivery.fields,
+        "source": _held(known, delivery.fields),
+        "lines": lines,
+        **({"instead": delivery.instead} if delivery.instead else {}),
+    }
 
 
 def _held(fields: Fields, names: Mapping[str, Any]) -> Fields:
@@ -55,6 +60,7 @@ def created(work: Work, intent: Intent, *, stopped: bool = False) -> None:
     mine, yours = work.half(intent.side), work.half(other(intent.side))
     sent: dict[str, Any] = intent.payload["fields"]
     told: dict[str, Any] = intent.payload.get("source", {})
+    instead: dict[str, Any] = intent.payload.get("instead", {})
     now = mine.canonical.fields if mine.canonical is not None else {}
     source = yours.canonical.fields if yours.canonical is not None else {}
     creatable = work.pair.mapping(intent.side).creatable
@@ -63,7 +69,7 @@ def created(work: Work, intent: Intent, *, stopped: bool = False) -> None:
             mine.base.fields[name] = yours.base.fields[name] = EMPTY
             continue
         if name in sent:
-            mine.base.fields[name] = sent[name]
+            mine.base.fields[name] = instead.get(name, sent[name])
             value = told.get(name, sent[name])
             yours.base.fields[name] = source.get(name, EMPTY) if isinstance(value, Ref) and name not in told else value
             continue
@@ -106,7 +112,7 @@ def updated(work: Work, intent: Intent, *, ours: bool) -> bool:
         before = mine.base.fields.get(name, ABSENT)
         spelt = ours and before is not ABSENT and not same(name, held, before)
         if spelt or same(name, held, value):
-            mine.base.fields[name] = held
+            mine.base.fields[name] = intent.payload.get("instead", {}).get(name, held)
             if name in intent.payload.get("source", {}):
                 yours.base.fields[name] = intent.payload["source"][name]
         else:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from weft.model.values import ABSENT
 from weft.records import Hint, Outcome, Record, Side
 from weft.state.links import Link
+from weft.sync import edits
 from weft.sync.deliver import Delivery
 from weft.sync.guards import kind_of
 from weft.sync.learn import WRITTEN, Afters, learn
 from weft.sync.run import Planned
-from weft.sync.settle import Settlement
+from weft.sync.settle import SOLVED, Settlement
 from weft.sync.showing import all_shown, shown
 from weft.sync.work import Work, other
 
@@ -80,15 +81,13 @@ def _one(run: Run, work: Work, group: Sequence[Delivery], afters: Afters, settle
     if settled:
         _solve(work, settlement)
         return _actions(run, work, settlement)
-    return [replace(work, decision=None, lines=None)]
+    return [replace(work, decision=None, lines=None, edited={})]
 
 
 def _solve(work: Work, settlement: Settlement) -> None:
-    settlement.solve(work)
     open_ones = [*(work.decision.open_conflicts if work.decision else [])]
     open_ones += [c for c in (work.lines.conflicts if work.lines else []) if c.winner is None]
-    if work.chosen and not open_ones:
-        settlement.solve(work, ("conflict",))
+    settlement.solve(work, SOLVED if open_ones else (*SOLVED, "conflict"))
 
 
 def _note(run: Run, delivery: Delivery, outcome: Outcome, settlement: Settlement) -> None:
@@ -196,11 +195,15 @@ def _remember(run: Run, work: Work, settled: bool, settlement: Settlement) -> No
         link = link_between(run, work, left.record, right.record)
         work.link = link
         settlement.new_links.append(link)
+        if work.replaces is not None:
+            settlement.dropped_links.append(work.replaces.id)
+            settlement.let_go(work.replaces, "delete")
         if not run.plan_only:
             run.counts["linked"] += 1
     elif link.id:
         settlement.links[link.id] = link
     conflicted = bool(work.decision and work.decision.open_conflicts)
+    _remember_lines(work, link, settlement)
     link.left_base, link.right_base = work.left.base.text(), work.right.base.text()
     link.left_print = left.print if settled else None
     link.right_print = right.print if settled else None
@@ -209,7 +212,6 @@ def _remember(run: Run, work: Work, settled: bool, settlement: Settlement) -> No
     link.state = "review" if conflicted else "linked"
     link.updated_at = now
     link.follow = _follow(work)
-    _remember_lines(work, link, settlement)
     settlement.intents += work.closing
     work.closing = []
 
@@ -249,7 +251,9 @@ def _remember_lines(work: Work, link: Link, settlement: Settlement) -> None:
     if work.lines is None:
         return
     for position, pair in enumerate(work.lines.pairs):
-        if pair.left is None and pair.right is None:
+        if (pair.left is None and pair.right is None) or pair in work.lines.loose:
+            for half in (work.left, work.right):
+                half.base.lines.get(pair.collection, {}).pop(pair.id, None)
             if link.id:
                 settlement.dropped_children.append((link.id, pair.collection, pair.id))
             continue
@@ -282,6 +286,8 @@ def _actions(run: Run, work: Work, settlement: Settlement) -> list[Work]:
     """Steps due on the right side once both sides agree; totals are compared first."""
     canonical = work.right.canonical
     wanted = run.flow.actions(work.pair.connection)
+    if wanted and canonical is not None and canonical.locked:
+        settlement.solve(work, ("review",))  # it was posted by hand: its totals are nobody's question any more
     if not wanted or canonical is None or canonical.locked or work.acted:
         return []
     wrong = totals_differ(run, work)
@@ -343,10 +349,12 @@ def _movement(delivery: Delivery) -> dict[str, Any]:
 
 def _why(delivery: Delivery) -> str:
     if delivery.op == "create":
-        return "no counterpart was found"
-    decision = delivery.work.decision
-    rules = [decision.why[n] for n in delivery.fields if n in decision.why] if decision else []
-    return "; ".join(dict.fromkeys(rules))
+        rules = ["no counterpart was found"]
+    else:
+        why = delivery.work.decision.why if delivery.work.decision else {}
+        rules = [why[n] for n in delivery.fields if n in why and n not in delivery.instead]
+        rules += [f"{change.collection}: {change.op}" for change in delivery.changes]
+    return "; ".join(dict.fromkeys([*rules, *edits.told(delivery)]))
 
 
 def plan(run: Run, deliveries: Sequence[Delivery], settlement: Settlement) -> None:

@@ -145,10 +145,12 @@ class Settlement:
         payload: Any = None,
         choices: list[Any] | None = None,
         waits: Unlinked | None = None,
+        waits_on: Side | None = None,
         retry_in: float | None = None,
         side: Side | None = None,
     ) -> None:
-        """Open (or renew) the issue of one kind for the record a work came from; a failure stays where it was told."""
+        """Open (or renew) the issue of one kind for the record a work came from; a failure stays where it was told.
+        ``waits_on``: the side of the record that is waited for, if not the same."""
         origin = side or (work.told if kind == "failed" else None) or work.origin
         half = work.half(origin)
         caught = half.caught
@@ -186,14 +188,15 @@ class Settlement:
                 payload=payload,
                 choices=choices,
                 waits_entity=waits.entity if waits else None,
-                waits_connection=work.pair.connection_of(origin) if waits else None,
+                waits_connection=work.pair.connection_of(waits_on or origin) if waits else None,
                 waits_key=waits.key if waits else None,
                 next_try_at=None if retry_in is None else now + timedelta(seconds=retry_in),
                 run=self.run.id,
             )
         )
         if waits is not None:
-            here, there = work.pair.connection_of(origin), work.pair.connection_of(other(origin))
+            side = waits_on or origin
+            here, there = work.pair.connection_of(side), work.pair.connection_of(other(side))
             self.waits.append((waits.entity, here, there, waits.key))
         work.stop = reason
 
@@ -230,13 +233,16 @@ class Settlement:
     def let_go(self, link: Link, *more: str) -> None:
         """One of a pair is gone: whatever else was open about the two has lost its purpose."""
         kinds = ("failed", "waiting", "ambiguous", "approval", "invisible", "conflict", "review", *more)
+        self._close(link, kinds)
+        self.forgotten += [(link.right_connection, link.left_key), (link.left_connection, link.right_key)]
+
+    def _close(self, link: Link, kinds: tuple[str, ...]) -> None:
         several = self.run.flow.several_targets
         place = f"{link.right_connection}/{link.right_company}" if several else None
         self.solved += [
             ("left", link.left_connection, link.left_company, link.left_object, link.left_key, kinds, place),
             ("right", link.right_connection, link.right_company, link.right_object, link.right_key, kinds, None),
         ]
-        self.forgotten += [(link.right_connection, link.left_key), (link.left_connection, link.right_key)]
 
     def postpone(self, end: End, company: str, object_name: str, keys: Mapping[str, timedelta]) -> None:
         """Have records looked at again, fresh: somebody else is at them, or has settled them since the read."""
@@ -302,6 +308,15 @@ class Settlement:
         self.issue(work, "ambiguous", reason, code="ambiguous", choices=choices)
         self.journal(work, "identify", "ambiguous", reason, side=work.origin)
 
+    def excluded(self, work: Work, side: Side, why: str) -> None:
+        """One of a linked pair is outside the flow by now: that the two are no longer kept in agreement is told, and
+        nobody is asked about them any more."""
+        link = work.link
+        if link is not None:
+            self._close(link, (*SOLVED, "conflict", "review"))
+            self.journal(work, "capture", "excluded", why, side=side, left=link.left_key, right=link.right_key)
+            work.stop = why
+
     def unmatched(self, work: Work, side: Side) -> None:
         """A record without a counterpart, where the flow does not create one."""
         self.run.counts["unmatched"] += 1
@@ -317,6 +332,7 @@ class Settlement:
 
     def waiting(self, work: Work, waiting: Sequence[tuple[str, Side, Unlinked]]) -> None:
         name, side, target = waiting[0]
+        there = other(side)
         reason = f"waiting for {target.entity} {target.object}({target.key}), which {name} refers to"
         flows, to = self.run.runtime.config.flows, work.pair.end(side).connection
         if never := never_brought(flows, target.entity, to):
@@ -324,8 +340,8 @@ class Settlement:
         why = self.run.excluded_parents.get((target.entity, target.key))
         if why:
             reason += f"; it is excluded: {why}"
-        self.issue(work, "waiting", reason, code="waiting", waits=target)
-        self.journal(work, "deliver", "waiting", reason, side=other(work.origin))
+        self.issue(work, "waiting", reason, code="waiting", waits=target, waits_on=there)
+        self.journal(work, "deliver", "waiting", reason, side=side)
 
     def locked(self, work: Work, side: Side, why: str, fields: Fields) -> None:
         names = ", ".join(sorted(fields)) or "lines"
@@ -368,7 +384,7 @@ class Settlement:
             work,
             "conflict",
             reason,
-            code="conflict",
+            code="flip" if all(c.bounces for c in open_ones) else "conflict",
             payload=payload,
             choices=["left", "right"],
             side="left" if work.left.caught else "right",
@@ -377,19 +393,12 @@ class Settlement:
         self.journal(work, "decide", "conflict", reason, fields=payload)
 
     def quarantine(self, work: Work) -> None:
-        """Take out fields whose value goes back and forth between the two sides."""
-        for field_name, reason, values in self.flips.held(work, self.run.now):
-            self.issue(
-                work,
-                "conflict",
-                reason,
-                code="flip",
-                payload={field_name: values},
-                choices=["left", "right"],
-                side="left" if work.left.caught else "right",
-            )
-            work.stop = None
-            self.journal(work, "decide", "quarantined", reason, fields={field_name: values})
+        """Take out fields whose value goes back and forth between the two sides: a person must choose."""
+        for conflict in self.flips.held(work, self.run.now):
+            if work.decision is not None:
+                work.decision.conflicts.append(conflict)
+            values = {"left": shown(conflict.left), "right": shown(conflict.right)}
+            self.journal(work, "decide", "quarantined", conflict.rule, fields={conflict.field: values})
 
     # -- the transaction ---------------------------------------------------------------------------
 

@@ -172,7 +172,7 @@ class _Proof:
         async def fresh(place: Place, keys: Sequence[str]) -> dict[str, Caught]:
             met.update((place, key) for key in keys)
             found = await self._fetch(place, keys)
-            return {key: one for key, one in found.items() if self._usable(one, "right")}
+            return {key: one for key, one in found.items() if one.excluded is not None or self._usable(one, "right")}
 
         for place, every in lefts.items():
             for keys in _batches(every):
@@ -220,6 +220,7 @@ class _Proof:
     async def _compare(self, place: Place, caught: Sequence[Caught], rights: Rights) -> None:
         run, flow = self.run, self.run.flow
         usable = [one for one in caught if self._usable(one, "left")]
+        await self._outside(place, [one.record.key for one in caught if one.excluded is not None], rights)
         links = await links_of(run, flow.left, place.company, [one.record.key for one in usable])
         works: list[Work] = []
         unlinked: list[Caught] = []
@@ -267,6 +268,14 @@ class _Proof:
         asked = self.asked.get(place, {}).get(link.left_key, set())
         return 0 in asked or link.id in asked
 
+    async def _outside(self, place: Place, keys: Sequence[str], rights: Rights) -> None:
+        """The counterparts of records outside the flow are outside as well: they are looked at, and not told of."""
+        there: dict[Place, list[str]] = defaultdict(list)
+        for link in await self._links(place, keys):
+            there[_right(link)].append(link.right_key)
+        for right, theirs in there.items():
+            await rights(right, theirs)
+
     async def _join(self, at: Place, works: Sequence[Work], rights: Rights) -> None:
         groups: dict[Place, list[tuple[Work, Link]]] = defaultdict(list)
         for work in works:
@@ -275,8 +284,10 @@ class _Proof:
         for place, group in groups.items():
             found = await rights(place, [link.right_key for _, link in group])
             for work, link in group:
-                work.right.caught = found.get(link.right_key)
-                if work.right.caught is None:
+                work.right.caught = there = found.get(link.right_key)
+                if there is not None and there.excluded is not None:
+                    work.right.caught = None  # the pair is outside the flow
+                elif there is None:
                     why = "its counterpart is not there, or outside the flow"
                     told = Sample("only_left", work.label, link.left_key, link.right_key, reason=why)
                     self._tell(at, link.left_key, told, link.id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from weft.model.values import Fields, decode, encode
 from weft.records import Canonical, Problem, Record, Side, Target
+from weft.sync.choices import Choices
 
 if TYPE_CHECKING:
     from weft.state.intents import Intent
@@ -77,10 +78,15 @@ class Work:
     right: Half
     target: Target
     link: Link | None = None
+    replaces: Link | None = None
+    """The link of a record that is gone, whose counterpart this one takes over."""
     decision: Decision | None = None
     lines: LinesDecision | None = None
-    chosen: dict[str, Side] = field(default_factory=dict)
+    chosen: Choices = field(default_factory=Choices)
     edited: Fields = field(default_factory=dict)
+    """Values a person gave to be sent instead, once."""
+    edited_to: Side | None = None
+    """The side whose refusal they were given for."""
     stop: str | None = None
     closing: list[tuple[str, Literal["done", "abandoned"], str | None]] = field(default_factory=list)
     """Earlier intents that are settled once the pair is remembered."""

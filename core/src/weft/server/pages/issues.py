@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from weft.desk import looking
-from weft.desk.issues import CHOICES, KINDS, mark, unsearchable
+from weft.desk.issues import CHOICES, KINDS, mark, sends, unsearchable
 from weft.server.api import parameters
 from weft.server.pages.render import render
 from weft.server.people import Person
@@ -113,6 +113,6 @@ async def one(request: Request, site: Site, person: Person) -> Response:
         request, site, person, "issue.html", detail=detail, issue=issue, advice=what_to_do(issue), sides=sides,
         speaker=speaker, section=section,
         payload=payload, sent=sent, choices=CHOICES, repeatable=issue.kind not in ("conflict", "approval", "delete"),
-        editable=issue.kind not in ("conflict", "delete", "approval", "ambiguous"),
+        editable=sends(issue),
         others={n: v for n, v in payload.items() if n not in ("fields", "side", "subject")},
     )  # fmt: skip
