@@ -225,6 +225,23 @@ async def test_lines_of_shared_journals(bench):
     assert again.partition("|")[0] != journal, "a posted journal takes no more"
 
 
+async def test_payments_of_one_voucher_are_told_apart(bench):
+    """A journal may have one voucher for all its lines; what is open is that of each one's own customer."""
+    accounts = [row["CustomerAccount"] for row in bench.sim.world.rows("CustTable", "usmf")[:2]]
+    base = {"date": DAY, "currency": "USD", "bank_account": "USMF OPER"}
+    keys = [
+        await bench.create("payment", {**base, "customer": Ref("CustomersV3", one), "amount": Decimal(amount)})
+        for one, amount in zip(accounts, (100, 250), strict=True)
+    ]
+    journal = keys[0].partition("|")[0]
+    lines = bench.sim.world.find("LedgerJournalTrans", "JournalBatchNumber", journal, "usmf")
+    for line in lines:
+        bench.sim.world.update("LedgerJournalTrans", line, {"Voucher": lines[0]["Voucher"]})
+    await bench.sim.command("post", set="CustomerPaymentJournalHeaders", number=journal, company="usmf")
+    told = [(await bench.read("payment", key)).fields["unapplied_amount"] for key in keys]
+    assert told == [100, 250]
+
+
 async def test_ledger_entry_balances_over_accounts_of_several_kinds(bench):
     lines = [
         {"account": account("606300"), "debit_amount": Decimal(75), "currency": "USD", "description": "Paper",
