@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from typing import Any
 
@@ -113,6 +114,13 @@ def test_status_names_the_blocker(shop: Any) -> None:
     shop.erp.down = "asleep"
     shop.run("sync", code=3)
     assert "a system did not answer in the last run" in shop.run("status", code=1).output
+
+
+def test_status_says_that_the_disk_is_full(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.run("sync")
+    assert shop.json("status")["problem"] == ""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))  # type: ignore[attr-defined]
+    assert f"the disk of {shop.folder} is full" in shop.run("status").output
 
 
 def test_status_issues_and_journal_work_while_another_process_acts(shop: Any) -> None:

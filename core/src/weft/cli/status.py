@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +12,9 @@ import click
 from weft.cli import console
 from weft.cli.context import App
 from weft.desk.status import FlowStatus, idle, statuses, troubles
+
+LITTLE = 256 * 1024
+"""Bytes of free disk with which a transaction may fail."""
 
 
 @click.command("status")
@@ -40,14 +45,25 @@ def gather(app: App, names: list[str]) -> dict[str, Any]:
     """Everything the command shows, as data."""
     if not app.has_state():
         flows = [idle(app.config.flows[name], name) for name in names]
-        return {"state": _place(app), "workers": [], "flows": flows, "connections": _connections(app, {})}
+        place, connections = _place(app), _connections(app, {})
+        return {"state": place, "problem": "", "workers": [], "flows": flows, "connections": connections}
     with app.reading() as state, state.begin(writes=False) as tx:
         flows, alive = statuses(app.config, tx, names, app.now()), tx.workers.alive()
         workers = [
             {"host": one.host, "pid": one.pid, "since": one.started_at, "stopping": one.stopping} for one in alive
         ]
         connections = _connections(app, troubles(alive))
-        return {"state": str(state.place), "workers": workers, "flows": flows, "connections": connections}
+        problem = _no_room(state.path)
+    return {
+        "state": str(state.place), "problem": problem, "workers": workers, "flows": flows, "connections": connections,
+    }  # fmt: skip
+
+
+def _no_room(state: Path | None) -> str:
+    """A state on a full disk takes no word of its own on that."""
+    if state is None or shutil.disk_usage(state.parent).free >= LITTLE:
+        return ""
+    return f"the disk of {state.parent} is full: nothing can be written until there is room"
 
 
 def _workers(workers: list[dict[str, Any]], now: datetime) -> str:
@@ -76,6 +92,8 @@ def _connections(app: App, problems: dict[str, str]) -> list[dict[str, Any]]:
 def _print(app: App, found: dict[str, Any]) -> None:
     now = app.now()
     console.pairs({"state": found["state"], "workers": _workers(found["workers"], now)})
+    if found["problem"]:
+        click.secho(console.clean(found["problem"]), fg="red")
     rows = []
     flows: list[FlowStatus] = found["flows"]
     for flow in flows:

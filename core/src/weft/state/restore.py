@@ -144,10 +144,11 @@ def _into_server(where: Place, path: Path, summary: Summary, force: bool) -> Non
         with engine.connect() as connection, connection.execution_options(**{WRITES: True}).begin():
             there = set(inspect(connection).get_table_names())
             if "workers" in there:
-                query = text("SELECT count(*) FROM workers WHERE ended_at IS NULL AND expires_at > clock_timestamp()")
-                alive = connection.execute(query).scalar_one()
-                if alive:
-                    raise StateError(f"{alive} workers act on the state {where}; stop them first")
+                alive = "ended_at IS NULL AND expires_at > clock_timestamp()"
+                query = text(f"SELECT host, pid FROM workers WHERE {alive} ORDER BY started_at")  # noqa: S608
+                if there_are := connection.execute(query).all():
+                    names = ", ".join(f"process {pid} on {host}" for host, pid in there_are)
+                    raise StateError(f"others act on the state {where}: {names}; stop them first")
             if not force and _in_use(connection):
                 raise _not_empty(where)
             _drop(connection, there)
