@@ -239,6 +239,15 @@ async def test_a_failure_inside_a_batch_is_one_records(crm):
     assert outcomes[items[1].id].error.fault == "endpoint"
 
 
+async def test_a_session_that_ends_within_a_batch_is_nobodys_mistake(crm):
+    account = crm.mapping("customer", "account")
+    items = [new(account, {"Name": f"Tailspin {n}"}) for n in range(3)]
+    crm.sim.faults.add(Fault("partial_batch", method="POST", index=1, status=401))
+    outcomes = await crm.write(items)
+    assert [outcomes[item.id].result for item in items] == ["created", "retry", "created"]
+    assert (await only(crm, items[1])).result == "created"
+
+
 async def test_an_expired_session_in_the_middle_of_writing(open_crm):
     for oauth in (False, True):
         crm = await open_crm(oauth=oauth)

@@ -104,7 +104,7 @@ class Sender:
 def _reply(result: Result) -> Reply:
     if result.state == "done":
         return Reply("done", result.body, result.status)
-    if result.state == "not_run":
+    if result.state == "not_run" or result.status == 401:  # the session ended on the way: tried again with a new one
         return Reply("unsent", status=result.status, error=result.error)
     if result.state == "unknown":
         return Reply("lost", status=result.status)
