@@ -61,16 +61,19 @@ fields:
         currency="USD",
         number="7",
     )
-    assert compiled.search(0, given) == (Condition("Name", "eq", "x"), Condition("Country", "eq", "UK"))
-    assert compiled.search(4, given, tables) == (
-        Condition("Type", "eq", "K"),
-        Condition("Cur", "eq", "cur-2"),
-    )
+    country = Condition("Country", "eq", "UK")
+    assert compiled.search(0, given) == [(Condition("Name", "eq", name), country) for name in ("x", "X")]
+    assert compiled.search(4, given, tables) == [(Condition("Type", "eq", "K"), Condition("Cur", "eq", "cur-2"))]
     for index in (1, 2, 3, 5):
-        assert compiled.search(index, given, tables) is None
-    assert compiled.search(4, given) is None
-    assert compiled.search(["name"], canonical(name=None)) is None
-    assert compiled.search(["name"], canonical(name="longer than ten")) is None
+        assert compiled.search(index, given, tables) == []
+    assert compiled.search(4, given) == []
+    assert compiled.search(["name"], canonical(name=None)) == []
+    assert compiled.search(["name"], canonical(name="longer than ten")) == []
+    assert [one.value for [one, _] in compiled.search(0, canonical(name="Ab 1", address__country="GB"))] == [
+        "Ab 1",
+        "AB 1",
+        "ab 1",
+    ]
 
 
 FIELDS = """

@@ -46,6 +46,16 @@ def test_item_becomes_a_product(world: Any) -> None:
     world.quiet()
 
 
+def test_an_item_whose_number_is_in_capitals_is_found_before_it_is_made_again(world: Any) -> None:
+    """Business Central writes codes in capitals and compares them to the letter."""
+    item = world.bc("create", set="items", values={"number": "SHELF-7B", "displayName": "Shelf 7b"})
+    key = world.product("Shelf 7b", Code="Shelf-7b")
+    [report] = world.sync()
+    assert world.partner("product", key) == item["id"]
+    assert report.counts.get("rejected", 0) == 0
+    world.quiet()
+
+
 def test_prices_and_units_are_changed_on_either_side(world: Any) -> None:
     key = world.product("Side Table", Price=Decimal(100), UnitId=world.unit("pcs"))
     world.sync()

@@ -12,7 +12,7 @@ import orjson
 from weft.mapping import document
 from weft.mapping.expression import Expression, ExpressionError
 from weft.mapping.lines import CompiledLines, placed
-from weft.mapping.matching import conditions, match_values
+from weft.mapping.matching import match_values, searches
 from weft.mapping.prints import printer
 from weft.mapping.reading import View, reader
 from weft.mapping.rules import Rule
@@ -312,14 +312,14 @@ class CompiledMapping:
 
     def search(
         self, rule: Sequence[str] | int, canonical: Canonical, tables: Tables | None = None
-    ) -> tuple[Condition, ...] | None:
-        """Native conditions that find the record a match rule (or the one of this index) describes.
+    ) -> list[tuple[Condition, ...]]:
+        """Groups of native conditions, any of which finds the record a match rule (or the one of this index) describes.
 
-        None when the rule cannot be asked for. Systems differ in how they compare case: check what
+        Empty when the rule cannot be asked for. Systems differ in how they compare case: check what
         comes back with :meth:`match_values`.
         """
         names = self.mapping.match[rule] if isinstance(rule, int) else rule
-        return conditions(names, canonical.fields, self.fields, self._puts, tables or NoTables())
+        return searches(names, canonical.fields, self.fields, self._puts, tables or NoTables())
 
 
 def _digest(mapping: document.Mapping) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -65,24 +66,26 @@ def match_value(name: str, value: Any) -> str:
     return str(value)
 
 
-def conditions(
+def searches(
     rule: Sequence[str],
     fields: Fields,
     specs: Sequence[FieldSpec],
     puts: Mapping[str, Put],
     tables: Tables,
-) -> tuple[Condition, ...] | None:
-    """A match rule as native conditions for these canonical values.
+) -> list[tuple[Condition, ...]]:
+    """A match rule as native conditions for these canonical values: groups, any of which may find the record.
 
-    None when the rule cannot be asked for: a value is EMPTY, a field is not a plain field of the
-    main object, or is a telephone number, which every system formats in its own way.
+    Texts are asked for as they are, in capitals and in small letters, because systems that compare to the letter
+    store codes in capitals (Business Central) or addresses in small ones. Empty when the rule cannot be asked for: a
+    value is EMPTY, a field is not a plain field of the main object, or is a telephone number, which every system
+    formats in its own way.
     """
-    found: list[Condition] = []
+    found: list[tuple[Condition, bool]] = []
     task = Task(dict(fields), fields, tables, create=False)
     for name in rule:
         value = fields.get(name)
         if value is None or _is_phone(name):
-            return None
+            return []
         asked = None
         for spec in specs:
             askable = spec.readable and spec.part is None and spec.in_ is None and not spec.map.cut
@@ -93,9 +96,19 @@ def conditions(
             except (Unfit, ExpressionError):
                 continue
             if native is not None and native is not LEFT_OUT and native is not ABSENT:
-                asked = Condition(spec.native, "eq", native)
+                asked = Condition(spec.native, "eq", native), _plain_text(spec)
                 break
         if asked is None:
-            return None
+            return []
         found.append(asked)
-    return tuple(found) or None
+    spellings: tuple[Callable[[str], str], ...] = (str, str.upper, str.lower)
+    groups = [tuple(_spelt(one, spelling) if text else one for one, text in found) for spelling in spellings]
+    return list(dict.fromkeys(groups)) if found else []
+
+
+def _plain_text(spec: FieldSpec) -> bool:
+    return spec.field.kind == "text" and not spec.field.values and not spec.map.values
+
+
+def _spelt(condition: Condition, spelling: Callable[[str], str]) -> Condition:
+    return replace(condition, value=spelling(condition.value)) if isinstance(condition.value, str) else condition

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from weft.records import Canonical, Moved, Query, Side, Target
+from weft.records import Canonical, Condition, Moved, Query, Side, Target
 from weft.state.links import Link
 from weft.sync.capture import Fetched, fetch
 from weft.sync.claims import place
@@ -255,18 +255,19 @@ class LiveMatcher:
         tables = run.tables(far, company)
         await tables.load(compiled.references())
         wanted: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        conditions = {}
+        groups: dict[tuple[str, ...], list[tuple[Condition, ...]]] = {}
         for name, canonical in asking.items():
             values = match_value(compiled, canonical, rule)
             if values is None:
                 continue
             search = compiled.search(rule, canonical, tables)
-            if search is not None:
+            if search:
                 wanted[values].append(name)
-                conditions[values] = search
+                groups[values] = search
         if not wanted:
             return
-        query = Query("search", compiled.mapping, company=company, search=list(conditions.values()), fresh=True)
+        search = list(dict.fromkeys(group for several in groups.values() for group in several))
+        query = Query("search", compiled.mapping, company=company, search=search, fresh=True)
         async for page in run.pages(far, query):
             for hit in await run.catch(far, compiled, company, page.records):
                 values = match_value(compiled, hit.canonical, rule) if hit.canonical else None

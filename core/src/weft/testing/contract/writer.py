@@ -172,11 +172,11 @@ async def _by_rules(bench: Bench, item: Item) -> Record | None:
     tables = await bench.tables()
     asked = False
     for rule in bench.compiled.mapping.match:
-        conditions = bench.compiled.search(rule, fields, tables)
-        if conditions is None:
+        groups = bench.compiled.search(rule, fields, tables)
+        if not groups:
             continue
         asked = True
-        for page in await bench.pages(bench.query("search", search=[conditions], fresh=True)):
+        for page in await bench.pages(bench.query("search", search=groups, fresh=True)):
             if page.records:
                 return page.records[0]
     if not asked:
