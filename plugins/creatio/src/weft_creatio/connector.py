@@ -83,10 +83,15 @@ async def weft_base_currencies(session: Any) -> dict[str, str]:
 @hookimpl
 async def weft_read(ctx: Context, session: Any, query: Query) -> AsyncIterator[Page]:
     from weft_creatio.reading import Reader
+    from weft_creatio.selection import NoObject
 
     session = session.within(ctx.lane)
     meta = await session.metadata()
-    plan = session.plans.plan(query, ctx.entity, meta, session.settings.prefix)
+    try:
+        plan = session.plans.plan(query, ctx.entity, meta, session.settings.prefix)
+    except NoObject:
+        session.forget_metadata()  # by the next run somebody may have installed it
+        raise
     reader = Reader(session, plan, query)
     pages = {"scan": reader.scan, "changes": reader.changes, "keys": reader.keys, "search": reader.search}
     async for page in pages[query.mode]():

@@ -38,6 +38,10 @@ class ChildPlan:
     expand: tuple[Expand, ...] = ()
 
 
+class NoObject(ConfigError):
+    """The site has no such object, as far as its metadata say that were read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How the records of one mapping are read."""
@@ -123,14 +127,14 @@ class Plans:
 
 
 def set_type(meta: Metadata, object: str, prefix: str, at: str) -> EntityType:
-    """The type of an entity set. :raises ConfigError: naming where it is asked for."""
+    """The type of an entity set. :raises NoObject: naming where it is asked for."""
     try:
         return meta.entity(object)
     except KeyError:
         hint = "its package may not be part of this site's bundle, or the name is misspelt"
         if prefix and object.startswith(prefix):
             hint = "install weft's package (weft creatio package --install CONNECTION), or set `package: false`"
-        raise ConfigError(f"{at}: the site has no object {object!r} in OData; {hint}") from None
+        raise NoObject(f"{at}: the site has no object {object!r} in OData; {hint}") from None
 
 
 def columns(

@@ -89,6 +89,10 @@ class CreatioSession:
                     raise EndpointDown(told) from error
             return self._metadata
 
+    def forget_metadata(self) -> None:
+        """Read them anew when they are needed next."""
+        self._metadata = None
+
     async def type_of(self, object: str, at: str = "") -> EntityType:
         """The type of an entity set. :raises ConfigError: the site has no such object."""
         return set_type(await self.metadata(), object, self.settings.prefix, at or self.http.system)
