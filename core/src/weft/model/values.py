@@ -78,6 +78,7 @@ _TAGS: Final[dict[str, Callable[[Any], Any]]] = {
     "$t": datetime.fromisoformat,
     "$d": date.fromisoformat,
     "$r": Ref._make,
+    "$i": int,
 }
 _PLAIN = frozenset([str, int, bool, type(None)])
 
@@ -104,7 +105,19 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | o
 
 def encode(fields: Mapping[str, Any]) -> str:
     """Write canonical fields as JSON text; exact, stable in order, read back by :func:`decode`."""
-    return orjson.dumps(fields, default=_tag, option=_OPTIONS).decode()
+    try:
+        return orjson.dumps(fields, default=_tag, option=_OPTIONS).decode()
+    except orjson.JSONEncodeError:  # whole numbers beyond 64 bits are more than it knows
+        return orjson.dumps(_long_as_text(fields), default=_tag, option=_OPTIONS).decode()
+
+
+def _long_as_text(value: Any) -> Any:
+    kind = value.__class__
+    if kind is int:
+        return value if -(2**63) <= value < 2**64 else {"$i": str(value)}
+    if kind is dict:
+        return {name: _long_as_text(inner) for name, inner in value.items()}
+    return [_long_as_text(inner) for inner in value] if kind is list or kind is tuple else value
 
 
 _decoder = msgspec.json.Decoder(float_hook=_refuse)
