@@ -114,6 +114,8 @@ def _decide(wave: _Wave, work: Work) -> list[Delivery] | None:
     right_as_left = theirs(right, entity, work, "right", translations)
     left_as_right = theirs(left, entity, work, "left", translations)
     shared = pair.shared
+    work.left.base.forget(pair.left, left.fields)
+    work.right.base.forget(pair.right, right.fields)
     decision = decide(
         View(_only(left.fields, shared), work.left.base.fields, right_as_left, left.changed_at),
         View(_only(right.fields, shared), work.right.base.fields, left_as_right, right.changed_at),

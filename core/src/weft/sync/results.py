@@ -18,7 +18,7 @@ from weft.sync.learn import WRITTEN, Afters, learn
 from weft.sync.run import Planned
 from weft.sync.settle import SOLVED, Settlement
 from weft.sync.showing import all_shown, shown
-from weft.sync.work import Work, other
+from weft.sync.work import Base, Work, other
 
 if TYPE_CHECKING:
     from weft.sync.run import Run
@@ -204,6 +204,7 @@ def _remember(run: Run, work: Work, settled: bool, settlement: Settlement) -> No
         settlement.links[link.id] = link
     conflicted = bool(work.decision and work.decision.open_conflicts)
     _remember_lines(work, link, settlement)
+    work.left.base.mapped, work.right.base.mapped = Base.mark(work.pair.left), Base.mark(work.pair.right)
     link.left_base, link.right_base = work.left.base.text(), work.right.base.text()
     link.left_print = left.print if settled else None
     link.right_print = right.print if settled else None

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from weft.model.values import Fields, decode, encode
+from weft.model.values import EMPTY, Fields, decode, encode
 from weft.records import Canonical, Problem, Record, Side, Target
 from weft.sync.choices import Choices
 
 if TYPE_CHECKING:
+    from weft.mapping.compile import CompiledMapping
     from weft.state.intents import Intent
     from weft.state.links import Link
     from weft.sync.decide import Decision
@@ -20,22 +21,40 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Base:
-    """What one side held when the pair last agreed: fields, and lines by core's line id."""
+    """What one side held when the pair last agreed: fields, and lines by core's line id. ``mapped``: by which mapping,
+    as :meth:`mark` tells it."""
 
     fields: Fields = field(default_factory=dict)
     lines: dict[str, dict[str, Fields]] = field(default_factory=dict)
+    mapped: str = ""
 
     @classmethod
     def read(cls, text: str | None) -> Base:
         if not text:
             return cls()
         stored = decode(text)
-        return cls(stored["f"], stored.get("l", {}))
+        return cls(stored["f"], stored.get("l", {}), stored.get("m", ""))
+
+    @staticmethod
+    def mark(compiled: CompiledMapping) -> str:
+        return f"{compiled.mapping.variant} {compiled.digest}"
+
+    def forget(self, compiled: CompiledMapping, now: Fields) -> None:
+        """Where the mapping has changed since, nobody need have cleared what the side holds nothing of now: it may be
+        kept elsewhere, and of that nothing is known."""
+        variant, _, digest = self.mapped.rpartition(" ")
+        if not variant or variant != compiled.mapping.variant or digest == compiled.digest:
+            return
+        self.fields = {
+            name: value for name, value in self.fields.items() if value is EMPTY or now.get(name, value) is not EMPTY
+        }
 
     def text(self) -> str:
         stored: dict[str, Any] = {"f": self.fields}
         if self.lines:
             stored["l"] = self.lines
+        if self.mapped:
+            stored["m"] = self.mapped
         return encode(stored)
 
 
