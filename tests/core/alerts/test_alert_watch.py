@@ -350,6 +350,19 @@ async def test_live_changes_that_get_through_hide_no_pass_that_fails(office: Any
         assert told.blocker == "the last run failed: no right to list accounts"
 
 
+async def test_a_system_that_is_away_is_that_whatever_its_words(office: Any) -> None:
+    runtime = office()
+    at = runtime.clock.at
+    with runtime.state.begin() as tx:
+        for number in range(4):
+            tx.runs.start(Run(f"r{number}", "customers", "changes", at + timedelta(minutes=5 * number)))
+            tx.runs.finish(f"r{number}", "down", at + timedelta(minutes=5 * number), error="/data/x.csv: No such file")
+        found = judge(
+            runtime.config.alerts.rules, gather(tx, runtime.config, at + timedelta(minutes=20), at), Wording()
+        )
+    assert [(one.rule, one.title) for one in found] == [("down", "a system of customers does not answer")]
+
+
 async def test_addresses_are_checked_at_the_start_and_never_shown(
     office: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

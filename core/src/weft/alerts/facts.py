@@ -115,7 +115,7 @@ def gather(tx: Tx, config: Config, now: datetime, watched_since: datetime) -> Fa
         failing = tx.runs.failing(name)
         if failing:
             words = failing[0].error or ""
-            down = _system(words, config) if failing[0].state == "down" else ""
+            down = (_system(words, config) or f"a system of {name}") if failing[0].state == "down" else ""
             first = failing[-1].finished_at or failing[-1].started_at
             facts.failing.append(Failing(name, len(failing), first, words, down))
         if name in paused or ALL in paused:
@@ -181,7 +181,7 @@ def _due(flow: FlowConfig, last: datetime) -> datetime | None:
 
 
 def _system(words: str, config: Config) -> str:
-    """The connection that an error of :mod:`weft.net` begins with."""
+    """The connection that an error of :mod:`weft.net` begins with; a connector's own words may not say it."""
     name = words.partition(":")[0]
     return name if name in config.connections else ""
 
