@@ -52,10 +52,15 @@ def test_lists_are_filtered(failing: Any) -> None:
 
 
 def test_an_edited_value_is_sent_with_the_next_try(failing: Any) -> None:
-    failing.run("issues", "edit", "1", "phone=123")
+    assert "differ" not in failing.run("issues", "edit", "1", "phone=123").output
     failing.run("sync", code=None)
     [customer] = failing.erp.rows("Customers").values()
     assert customer["Phone"] == "123"
+
+
+def test_a_value_that_does_not_come_back_is_told(failing: Any) -> None:
+    failing.add("    direction: left_to_right\n")
+    assert "phone: not written back to the record itself" in failing.run("issues", "edit", "1", "phone=123").output
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,7 @@ def test_an_edited_value_is_sent_with_the_next_try(failing: Any) -> None:
         ("credit_limit=much", "credit_limit: 'much' is not an amount such as 1250.00"),
         ("active=perhaps", "'perhaps' is not true or false"),
         ("phone", "write FIELD=VALUE"),
+        ("number=5", "weft writes no number to erp; it can write: "),
     ],
 )
 def test_a_wrong_edit_is_refused(failing: Any, given: str, told: str) -> None:
