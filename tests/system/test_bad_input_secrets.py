@@ -63,7 +63,7 @@ def test_secret_in_the_wrong_place(pair: Any) -> None:
         pair.weft("check", code=2).says("url: must not hold a user name or password")
         connection["url"] = good
     pair.config["state"] = f"postgresql+psycopg://weft:{CLEAR}@127.0.0.1:1/weft"
-    pair.weft("status", code=2).says("state postgresql+psycopg://weft:***@127.0.0.1:1/weft cannot be reached")
+    pair.weft("status", code=3).says("state postgresql+psycopg://weft:***@127.0.0.1:1/weft cannot be reached")
     pair.config["state"] = "sqlite:///weft.db"
     pair.agree("Adatum")
 
