@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ PATIENCE = 240
 """Seconds after the last edit within which all must agree."""
 GROWTH = 1.15
 """Memory of the last quarter beside that of the second one: more than this has grown."""
+PASSES = ("changes", "sweep")
+UNTOLD = timedelta(seconds=2)
+"""So late may the site tell of an edit."""
 WRITES = "POST|PATCH|PUT"
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "throttle", "probability": 0.03, "retry_after": 1},
@@ -150,13 +154,13 @@ class Soak:
                 people.act()
             with daemon(folder, config) as process:
                 self.good = True
-                self._work(process, site, people, port)
+                self._work(process, site, people, port, list(config["flows"]))
                 self._verify(folder)
             if not self.good and given.log:
                 given.log.write_bytes((folder / "daemon.log").read_bytes())
         return self.good
 
-    def _work(self, process: psutil.Process, site: Site, people: Erp, port: int) -> None:
+    def _work(self, process: psutil.Process, site: Site, people: Erp, port: int, flows: list[str]) -> None:
         controls = [site.control, people.control]
         memory, pusher = Memory(process), Pusher(port, random.Random(self.given.seed))
         for thread in (memory, pusher):
@@ -177,7 +181,7 @@ class Soak:
             control.clear_faults()
             control.release()
         calm = time.monotonic()
-        left = self._quiet(calm + PATIENCE)
+        left = self._quiet(calm + PATIENCE, datetime.now(UTC) + UNTOLD, flows)
         memory.over.set()
         pusher.over.set()
         after = process.cpu_times()
@@ -187,13 +191,20 @@ class Soak:
         say("memory by quarters: " + ", ".join(f"{one:.0f} MB" for one in quarters))
         self.good = self.good and not left and quarters[3] <= quarters[1] * GROWTH
 
-    def _quiet(self, deadline: float) -> list[str]:
-        """Wait until nothing is left to be looked at; what is left in the end."""
+    def _quiet(self, deadline: float, since: datetime, flows: list[str]) -> list[str]:
+        """Wait until every flow has had a pass that began after a moment and nothing is left to be looked at; what is
+        left in the end."""
         while True:
             with State.open(self.state, create=False, exclusive=False) as state, state.begin(writes=False) as tx:
                 left = [f"{one.flow}: {one.kind} {one.label}: {one.reason}" for one in tx.issues.page(limit=500)]
                 left += [f"{flow}: {count} records were hinted at" for flow, count in tx.hints.counts().items()]
                 left += [f"{one.flow}: {one.op} {one.source_key} is {one.state}" for one in tx.intents.unsettled()]
+                for flow in flows:
+                    passes = [
+                        tx.runs.page(flow=flow, mode=mode, state="done", limit=1) for mode in ("changes", "sweep")
+                    ]
+                    if not any(one.started_at >= since for some in passes for one in some):
+                        left.append(f"{flow}: no pass since the last edit")
             if not left or time.monotonic() > deadline:
                 return left
             time.sleep(1)
