@@ -220,10 +220,19 @@ class Thing:
     rules: Rules
     states: set[State] = field(default_factory=lambda: {State(None, None)})
     history: list[str] = field(default_factory=list)
+    unseen: set[int] = field(default_factory=set)
+    """Fields that were changed since the last synchronisation that nothing disturbed: questions about them may show
+    what they were before."""
 
     def edited(self, side: str, values: Values | None, what: str) -> None:
         """A person changed, created or deleted it (None) on one side."""
         self.history.append(f"{side}: {what}")
+        for one in self.states:
+            held = one.left if side == "left" else one.right
+            if held is None or values is None:
+                self.unseen.update(range(len(self.rules.fields)))
+            else:
+                self.unseen.update(index for index, value in enumerate(values) if value != held[index])
         self.states = {
             self._fresh(replace(after, left=values) if side == "left" else replace(after, right=values))
             for before in self.states
@@ -252,12 +261,13 @@ class Thing:
         return State(None, None) if state.left is None and state.right is None else state
 
     def chose(self, index: int, side: str) -> None:
-        """A person answered the question about a field."""
+        """A person answered the question about a field; for nothing, if it showed other values than there are."""
         self.history.append(f"chosen: {self.rules.fields[index]} = {side}")
-        self.states = {
+        answered = {
             replace(one, chosen=frozenset({(i, s) for i, s in one.chosen if i != index} | {(index, side)}))
             for one in self.states
         }
+        self.states = answered | self.states if index in self.unseen else answered
 
     def may_be_touched(self) -> None:
         """A synchronisation may look at it now, any number of times."""
@@ -271,6 +281,7 @@ class Thing:
     def is_settled(self) -> None:
         """A synchronisation that nothing disturbed has looked at it."""
         self.history.append("settled")
+        self.unseen.clear()
         for _ in range(3):
             self.states = {after for one in self.states for after in settled(one, self.rules)}
 
