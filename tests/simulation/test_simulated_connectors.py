@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 CHUNK = 3
-LEAST = 3
+LEAST = 2
 MODULE = "harness.real"
 ERPS = ("bc", "d365fo")
 

@@ -13,7 +13,7 @@ import pytest
 
 CHUNK = 40
 """Getting ready takes as long as three seeds."""
-DEFAULT = 120
+DEFAULT = 80
 
 
 def chunks() -> list[tuple[int, int]]:
